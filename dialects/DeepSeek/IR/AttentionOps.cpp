@@ -78,7 +78,7 @@ void AttentionOp::getAsmResultNames(
 
 LogicalResult AttentionOp::reifyResultShapes(
     OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
-  shapes.push_back(reifyShape(builder, getResult(), {{getQ(), 0}, {getQ(), 1}, {getV(), 2}}));
+  shapes.push_back(reifyShape(builder, getResult(), {{getQNope(), 0}, {getQNope(), 1}, {getKv(), 2}}));
   return success();
 }
 

@@ -61,9 +61,28 @@ def DeepSeek_MlaOp : DeepSeek_Op<"mla"> {
 
 def DeepSeek_AttentionOp : DeepSeek_Op<"attention"> {
   let summary = "Causal softmax attention on flattened sequences (the expanded form's core).";
-  let arguments = (ins 3DTensorOf<DS_Float>:$q, 3DTensorOf<DS_Float>:$k,
-                       3DTensorOf<DS_Float>:$v, 1DTensorOf<[I32]>:$cu_q_lens,
-                       1DTensorOf<[I32]>:$cu_kv_lens, F64Attr:$scale);
+  let description = [{
+    `kv` holds, per cached row and head, the rebuilt key's first part and then the
+    value; `k_rope`, the key's second part, is the same for all heads. With `s` a row
+    of the token's sequence and `[k, v] = kv[s, n]`:
+
+    ```
+    score[t, n, s] = (q_nope[t, n] . k + q_rope[t, n] . k_rope[s]) * scale
+    y[t, n]        = sum_s softmax_s(score[t, n, s]) * v
+    ```
+
+    Token `t` sees the rows up to and including its own (causal).
+
+    Constraints:
+    - (C1) `shape(q_nope) = [T, N, D]`, `shape(q_rope) = [T, N, R]`.
+    - (C2) `shape(kv) = [S, N, D + Dv]`, `shape(k_rope) = [S, R]`.
+    - (C3) `shape(result) = [T, N, Dv]`, with a static `Dv`.
+    - (C4) `shape(cu_q_lens) = shape(cu_kv_lens) = [B + 1]`.
+  }];
+  let arguments = (ins 3DTensorOf<DS_Float>:$q_nope, 3DTensorOf<DS_Float>:$q_rope,
+                       3DTensorOf<DS_Float>:$kv, 2DTensorOf<DS_Float>:$k_rope,
+                       1DTensorOf<[I32]>:$cu_q_lens, 1DTensorOf<[I32]>:$cu_kv_lens,
+                       F64Attr:$scale);
   let results = (outs 3DTensorOf<DS_Float>:$result);
 }
 
