@@ -1,0 +1,36 @@
+//===- Passes.td - Conversions between dialects ------------*- tablegen -*-===//
+
+#ifndef DEEPSEEK_CONVERSION_PASSES_TD
+#define DEEPSEEK_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertDeepSeekToLinalg : Pass<"convert-deepseek-to-linalg", "func::FuncOp"> {
+  let summary = "Lowers every deepseek op on tensors to linalg, tensor, scf, arith and math";
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect",
+                           "math::MathDialect", "scf::SCFDialect",
+                           "tensor::TensorDialect"];
+}
+
+def ConvertDeepSeekToDSRT : Pass<"convert-deepseek-to-dsrt", "ModuleOp"> {
+  let summary = "Turns deepseek.get_weight of host functions into dsrt.get_weight";
+  let dependentDialects = ["dsrt::DSRTDialect"];
+}
+
+def ConvertCheckToDSRT : Pass<"convert-check-to-dsrt", "ModuleOp"> {
+  let summary = "Turns check ops of host functions into dsrt.expect";
+  let dependentDialects = ["dsrt::DSRTDialect"];
+}
+
+def ConvertDSRTToLLVM : Pass<"convert-dsrt-to-llvm", "ModuleOp"> {
+  let summary = "Turns the host program on memrefs into LLVM functions and the module's tables";
+  let description = [{
+    Each entry becomes `(call, args, results) -> status`; the kernels of the nested
+    module, by now LLVM functions, move up beside it; the weight, kernel and entry
+    tables become constants behind the one exported symbol, `dsrt_module_query`
+    (runtime/include/dsrt/abi.h).
+  }];
+  let dependentDialects = ["LLVM::LLVMDialect"];
+}
+
+#endif // DEEPSEEK_CONVERSION_PASSES_TD

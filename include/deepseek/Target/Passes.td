@@ -1,0 +1,54 @@
+//===- Passes.td - Passes that know a target ---------------*- tablegen -*-===//
+
+#ifndef DEEPSEEK_TARGET_PASSES_TD
+#define DEEPSEEK_TARGET_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def HostBufferizeKernels : Pass<"host-bufferize-kernels", "ModuleOp"> {
+  let summary = "Turns kernel functions on tensors into functions on memrefs that write into their outs";
+  let description = [{
+    On the nested module of kernels, after `convert-deepseek-to-linalg`. Every
+    result is written into its out argument; nothing is allocated: a temporary of
+    static size becomes stack memory at the start of the function or of the
+    parallel body that uses it, any other is an error that names the kernel.
+    A stacked weight (`dsrt.stacked`) becomes a table of pointers.
+  }];
+}
+
+def HostVectorizeLinalg : Pass<"host-vectorize-linalg", "func::FuncOp"> {
+  let summary = "Lowers linalg on memrefs to loops of 16 lanes in an order that never changes";
+  let description = [{
+    A reduction is summed in 16 lanes (element `k` in lane `k mod 16`), products
+    with a fused multiply-add, and the lanes by a fixed tree; so a result depends
+    neither on the instruction set, nor on the number of threads, nor on what else
+    is in the batch.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect",
+                           "memref::MemRefDialect", "scf::SCFDialect",
+                           "vector::VectorDialect"];
+}
+
+def HostExpandFloats : Pass<"host-expand-floats", "func::FuncOp"> {
+  let summary = "Writes FP8 and BF16 casts and exp, rsqrt, sin, cos in exact or bounded arithmetic";
+  let description = [{
+    Casts: FP8 to f32 is exact for all 256 codes, f32 to FP8 and BF16 rounds to
+    nearest even (FP8 saturates). exp is within 2 ulp, rsqrt is 1 / sqrt with two
+    correct roundings, sin and cos are evaluated in f64. None depends on the
+    instruction set or on a library.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "math::MathDialect"];
+}
+
+def HostOutlineParallel : Pass<"host-outline-parallel", "ModuleOp"> {
+  let summary = "Gives kernels the lowered ABI and runs scf.forall on the runtime's thread team";
+  let description = [{
+    A kernel becomes `(call, data and dynamic sizes of each argument...) -> i32`;
+    each outermost `scf.forall` becomes a function over a range of the linear
+    iteration space and a call of `dsrt_parallel`, an inner one a loop.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect",
+                           "memref::MemRefDialect", "scf::SCFDialect"];
+}
+
+#endif // DEEPSEEK_TARGET_PASSES_TD

@@ -1,0 +1,677 @@
+//===- VectorizeLinalg.cpp - linalg on memrefs to loops of 16 lanes -------===//
+//
+// Lowers every linalg.generic to scf loops around vector<16x> code, in an order
+// of operations that is a function of the op alone. Upstream's vectoriser wants
+// static shapes and leaves the order of sums to what fits the machine; here the
+// order is part of the result's definition (see Numerics.md).
+//
+// One loop is chosen as the vector loop, from the innermost outwards: all
+// operands must be contiguous along it or the same for 16 neighbours.
+//   parallel:   out[v .. v+15] is kept in a register while the reductions run
+//   reduction:  16 partial results, then a fixed tree over the lanes
+// If no loop fits, scalar loops run in the op's own order. Several outputs of a
+// sum are computed at once (kJam) to reuse what they share; that changes no
+// result. An op outside of any scf.forall gets one around its outermost loop.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Target/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::deepseek {
+#define GEN_PASS_DEF_HOSTVECTORIZELINALG
+#include "deepseek/Target/Passes.h.inc"
+} // namespace mlir::deepseek
+
+using namespace mlir;
+
+namespace {
+
+constexpr int64_t kLanes = 16;
+constexpr int64_t kJam = 4;
+/// Below this many iterations the thread team costs more than it gives.
+constexpr int64_t kParallelThreshold = 1024;
+
+/// How the partial results of a reduction meet.
+enum class Combiner { None, Add, Max, Min, Mul };
+
+/// Lowers one linalg.generic.
+class GenericLowering {
+public:
+  GenericLowering(OpBuilder &builder, linalg::GenericOp op)
+      : b(builder), op(op), loc(op.getLoc()) {}
+
+  void run();
+
+private:
+  // Analysis.
+  void findCombiner();
+  bool fits(unsigned dim);
+  bool sameForLanes(AffineExpr expr, unsigned dim);
+  bool isContiguous(OpOperand &operand, unsigned dim);
+  bool bodyIsElementwise();
+  void chooseVectorLoop();
+  void chooseJam();
+
+  // Emission.
+  using Values = SmallVector<Value>;
+  using LeafFn = function_ref<void()>;
+  void emitParallelLoops(ArrayRef<unsigned> dims, LeafFn leaf);
+  Values emitReductionLoops(ArrayRef<unsigned> dims, Values carried,
+                            function_ref<Values(Values)> leaf);
+  void emitLoop(unsigned dim, Value from, Value to, int64_t step, LeafFn body);
+  void emitVectorParallelLeaf();
+  void emitVectorReductionLeaf();
+  void emitScalarLoops();
+  Values emitVectorLoop(unsigned dim, Values carried,
+                        function_ref<Values(Values, Value mask)> body);
+  Values evaluateBody(ArrayRef<Value> accumulators, Value mask, bool vector);
+  Value emitBodyOp(Operation &bodyOp, IRMapping &map, bool vector);
+  Value load(OpOperand &operand, Value mask, bool vector);
+  void store(OpOperand &operand, Value value, Value mask);
+  Value horizontal(Value vector);
+  Value combine(Value lhs, Value rhs);
+  Value identity(Type element);
+  Value evaluate(AffineExpr expr);
+  Values indicesOf(OpOperand &operand);
+  Value splat(Value scalar);
+  Value constantIndex(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  VectorType vectorOf(Type element) {
+    return VectorType::get({kLanes}, element);
+  }
+  Block &body() { return op.getRegion().front(); }
+  bool isReduction(unsigned dim) {
+    return linalg::isReductionIterator(op.getIteratorTypesArray()[dim]);
+  }
+  SmallVector<unsigned> dimsWhere(bool reduction, bool withVectorLoop);
+
+  OpBuilder &b;
+  linalg::GenericOp op;
+  Location loc;
+  SmallVector<Value> sizes;          // of each loop
+  SmallVector<int64_t> staticSizes;  // or kDynamic
+  SmallVector<Value> iv;             // current index of each loop
+  std::optional<unsigned> vectorLoop;
+  SmallVector<unsigned> jamDims;     // parallel loops unrolled by kJam
+  SmallVector<int64_t> jamFactor;    // current factor of each of them
+  Combiner combiner = Combiner::None;
+};
+
+//===----------------------------------------------------------------------===//
+// Analysis
+//===----------------------------------------------------------------------===//
+
+/// Recognizes `yield combine(accumulator, x)` of a single output; a fused
+/// multiply-add into the accumulator is a sum.
+void GenericLowering::findCombiner() {
+  if (op.getNumDpsInits() != 1)
+    return;
+  BlockArgument accumulator = body().getArguments().back();
+  Operation *last = body().getTerminator()->getOperand(0).getDefiningOp();
+  if (!accumulator.hasOneUse() || !last || *accumulator.user_begin() != last)
+    return;
+  if (auto fma = dyn_cast<math::FmaOp>(last)) {
+    if (fma.getC() == accumulator)
+      combiner = Combiner::Add;
+  } else if (isa<arith::AddFOp, arith::AddIOp>(last))
+    combiner = Combiner::Add;
+  else if (isa<arith::MaximumFOp, arith::MaxNumFOp>(last))
+    combiner = Combiner::Max;
+  else if (isa<arith::MinimumFOp, arith::MinNumFOp>(last))
+    combiner = Combiner::Min;
+  else if (isa<arith::MulFOp>(last))
+    combiner = Combiner::Mul;
+}
+
+/// Whether `expr` has one value for kLanes neighbours of loop `dim`, the first of
+/// which is a multiple of kLanes.
+bool GenericLowering::sameForLanes(AffineExpr expr, unsigned dim) {
+  if (!expr.isFunctionOfDim(dim))
+    return true;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (expr.getKind() == AffineExprKind::FloorDiv) {
+    auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    return divisor && divisor.getValue() % kLanes == 0 &&
+           binary.getLHS() == b.getAffineDimExpr(dim);
+  }
+  return sameForLanes(binary.getLHS(), dim) &&
+         sameForLanes(binary.getRHS(), dim);
+}
+
+/// Whether the operand's last index is `dim` (plus something without it) and
+/// neighbours lie side by side in memory.
+bool GenericLowering::isContiguous(OpOperand &operand, unsigned dim) {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  if (!type || map.getNumResults() == 0)
+    return false;
+  for (AffineExpr expr : map.getResults().drop_back())
+    if (!sameForLanes(expr, dim))
+      return false;
+  AffineExpr last = map.getResults().back();
+  AffineExpr self = b.getAffineDimExpr(dim);
+  if (last != self) {
+    auto sum = dyn_cast<AffineBinaryOpExpr>(last);
+    if (!sum || sum.getKind() != AffineExprKind::Add)
+      return false;
+    AffineExpr rest = sum.getLHS() == self ? sum.getRHS() : sum.getLHS();
+    if ((sum.getLHS() != self && sum.getRHS() != self) ||
+        rest.isFunctionOfDim(dim))
+      return false;
+  }
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return succeeded(type.getStridesAndOffset(strides, offset)) &&
+         strides.back() == 1;
+}
+
+bool GenericLowering::bodyIsElementwise() {
+  for (Operation &bodyOp : body().without_terminator()) {
+    if (isa<linalg::IndexOp, arith::ConstantOp>(bodyOp))
+      continue;
+    if (bodyOp.getNumResults() != 1 || bodyOp.getNumRegions() != 0 ||
+        !OpTrait::hasElementwiseMappableTraits(&bodyOp))
+      return false;
+  }
+  return true;
+}
+
+/// Whether `dim` can be the vector loop.
+bool GenericLowering::fits(unsigned dim) {
+  if (staticSizes[dim] == 1)
+    return false;
+  bool anyContiguous = false;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    bool contiguous = isContiguous(*input, dim);
+    anyContiguous |= contiguous;
+    if (!contiguous &&
+        !llvm::all_of(op.getMatchingIndexingMap(input).getResults(),
+                      [&](AffineExpr e) { return sameForLanes(e, dim); }))
+      return false;
+  }
+  for (OpOperand &output : op.getDpsInitsMutable()) {
+    if (!isReduction(dim)) {
+      if (!isContiguous(output, dim))
+        return false;
+      anyContiguous = true;
+    }
+  }
+  return anyContiguous && (!isReduction(dim) || combiner != Combiner::None);
+}
+
+void GenericLowering::chooseVectorLoop() {
+  if (!bodyIsElementwise())
+    return;
+  for (unsigned dim = op.getNumLoops(); dim-- > 0;) {
+    if (fits(dim)) {
+      vectorLoop = dim;
+      return;
+    }
+  }
+}
+
+/// Sums share operands between neighbouring outputs: unroll up to two parallel
+/// loops, a static one that kJam divides and one of unknown size.
+void GenericLowering::chooseJam() {
+  if (!vectorLoop || !isReduction(*vectorLoop))
+    return;
+  for (unsigned dim = op.getNumLoops(); dim-- > 0;) {
+    if (isReduction(dim) || jamDims.size() == 2)
+      continue;
+    bool dynamic = ShapedType::isDynamic(staticSizes[dim]);
+    if (dynamic || (staticSizes[dim] % kJam == 0 && staticSizes[dim] > 0))
+      jamDims.push_back(dim);
+  }
+  jamFactor.assign(jamDims.size(), kJam);
+}
+
+SmallVector<unsigned> GenericLowering::dimsWhere(bool reduction,
+                                                 bool withVectorLoop) {
+  SmallVector<unsigned> dims;
+  for (unsigned dim = 0; dim < op.getNumLoops(); ++dim)
+    if (isReduction(dim) == reduction && (withVectorLoop || vectorLoop != dim))
+      dims.push_back(dim);
+  return dims;
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+/// Index arithmetic on values that are never negative.
+Value GenericLowering::evaluate(AffineExpr expr) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return iv[dim.getPosition()];
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constantIndex(constant.getValue());
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value lhs = evaluate(binary.getLHS());
+  Value rhs = evaluate(binary.getRHS());
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return arith::AddIOp::create(b, loc, lhs, rhs);
+  case AffineExprKind::Mul:
+    return arith::MulIOp::create(b, loc, lhs, rhs);
+  case AffineExprKind::FloorDiv:
+    return arith::DivUIOp::create(b, loc, lhs, rhs);
+  case AffineExprKind::CeilDiv:
+    return arith::CeilDivUIOp::create(b, loc, lhs, rhs);
+  default:
+    return arith::RemUIOp::create(b, loc, lhs, rhs);
+  }
+}
+
+SmallVector<Value> GenericLowering::indicesOf(OpOperand &operand) {
+  return llvm::map_to_vector(
+      op.getMatchingIndexingMap(&operand).getResults(),
+      [&](AffineExpr expr) { return evaluate(expr); });
+}
+
+Value GenericLowering::splat(Value scalar) {
+  return vector::BroadcastOp::create(b, loc, vectorOf(scalar.getType()),
+                                     scalar);
+}
+
+Value GenericLowering::load(OpOperand &operand, Value mask, bool vector) {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type)
+    return vector ? splat(operand.get()) : operand.get();
+  Values indices = indicesOf(operand);
+  if (!vector)
+    return memref::LoadOp::create(b, loc, operand.get(), indices);
+  if (!isContiguous(operand, *vectorLoop))
+    return splat(memref::LoadOp::create(b, loc, operand.get(), indices));
+  VectorType result = vectorOf(type.getElementType());
+  if (!mask)
+    return vector::LoadOp::create(b, loc, result, operand.get(), indices);
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(result));
+  return vector::MaskedLoadOp::create(b, loc, result, operand.get(), indices,
+                                      mask, zero);
+}
+
+void GenericLowering::store(OpOperand &operand, Value value, Value mask) {
+  Values indices = indicesOf(operand);
+  if (!isa<VectorType>(value.getType()))
+    memref::StoreOp::create(b, loc, value, operand.get(), indices);
+  else if (mask)
+    vector::MaskedStoreOp::create(b, loc, operand.get(), indices, mask, value);
+  else
+    vector::StoreOp::create(b, loc, value, operand.get(), indices);
+}
+
+Value GenericLowering::combine(Value lhs, Value rhs) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(lhs.getType()));
+  switch (combiner) {
+  case Combiner::Max:
+    return arith::MaximumFOp::create(b, loc, lhs, rhs);
+  case Combiner::Min:
+    return arith::MinimumFOp::create(b, loc, lhs, rhs);
+  case Combiner::Mul:
+    return arith::MulFOp::create(b, loc, lhs, rhs);
+  default:
+    if (isFloat)
+      return arith::AddFOp::create(b, loc, lhs, rhs);
+    return arith::AddIOp::create(b, loc, lhs, rhs);
+  }
+}
+
+Value GenericLowering::identity(Type element) {
+  TypedAttr value = b.getZeroAttr(element);
+  if (auto type = dyn_cast<FloatType>(element)) {
+    const llvm::fltSemantics &semantics = type.getFloatSemantics();
+    if (combiner == Combiner::Max || combiner == Combiner::Min)
+      value = b.getFloatAttr(
+          type, APFloat::getInf(semantics, combiner == Combiner::Max));
+    else if (combiner == Combiner::Mul)
+      value = b.getFloatAttr(type, 1.0);
+  }
+  VectorType type = vectorOf(element);
+  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
+}
+
+/// The 16 lanes in a fixed tree: halves are added until one is left.
+Value GenericLowering::horizontal(Value vector) {
+  for (int64_t width = kLanes / 2; width >= 1; width /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < width; ++lane) {
+      low.push_back(lane);
+      high.push_back(lane + width);
+    }
+    Value lhs = vector::ShuffleOp::create(b, loc, vector, vector, low);
+    Value rhs = vector::ShuffleOp::create(b, loc, vector, vector, high);
+    vector = combine(lhs, rhs);
+  }
+  return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{0});
+}
+
+//===----------------------------------------------------------------------===//
+// The body
+//===----------------------------------------------------------------------===//
+
+Value GenericLowering::emitBodyOp(Operation &bodyOp, IRMapping &map,
+                                  bool vector) {
+  if (auto index = dyn_cast<linalg::IndexOp>(bodyOp)) {
+    Value base = iv[index.getDim()];
+    if (!vector)
+      return base;
+    if (index.getDim() != *vectorLoop)
+      return splat(base);
+    SmallVector<Attribute> lanes;
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      lanes.push_back(b.getIndexAttr(lane));
+    Value offsets = arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(vectorOf(b.getIndexType()), lanes));
+    return arith::AddIOp::create(b, loc, splat(base), offsets);
+  }
+  if (!vector)
+    return b.clone(bodyOp, map)->getResult(0);
+  if (auto constant = dyn_cast<arith::ConstantOp>(bodyOp)) {
+    auto type = vectorOf(constant.getType());
+    return arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(type, constant.getValue()));
+  }
+  Values operands;
+  for (Value operand : bodyOp.getOperands()) {
+    Value mapped = map.lookupOrDefault(operand);
+    operands.push_back(isa<VectorType>(mapped.getType()) ? mapped
+                                                         : splat(mapped));
+  }
+  OperationState state(loc, bodyOp.getName(), operands,
+                       {vectorOf(bodyOp.getResult(0).getType())},
+                       bodyOp.getAttrs());
+  state.propertiesAttr = bodyOp.getPropertiesAsAttribute();
+  return b.create(state)->getResult(0);
+}
+
+/// The values the body yields at the current indices.
+SmallVector<Value> GenericLowering::evaluateBody(ArrayRef<Value> accumulators,
+                                                 Value mask, bool vector) {
+  IRMapping map;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    BlockArgument argument = op.getMatchingBlockArgument(input);
+    if (!argument.use_empty())
+      map.map(argument, load(*input, mask, vector));
+  }
+  for (auto [argument, value] :
+       llvm::zip(op.getRegionOutputArgs(), accumulators))
+    if (value)
+      map.map(argument, value);
+  for (Operation &bodyOp : body().without_terminator()) {
+    if (bodyOp.getNumRegions() != 0 || bodyOp.getNumResults() != 1)
+      b.clone(bodyOp, map);
+    else
+      map.map(bodyOp.getResult(0), emitBodyOp(bodyOp, map, vector));
+  }
+  Values results;
+  for (Value yielded : body().getTerminator()->getOperands()) {
+    Value value = map.lookupOrDefault(yielded);
+    if (vector && !isa<VectorType>(value.getType()))
+      value = splat(value);
+    results.push_back(value);
+  }
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+/// for (iv[dim] = from; iv[dim] < to; iv[dim] += step)
+void GenericLowering::emitLoop(unsigned dim, Value from, Value to, int64_t step,
+                               LeafFn leaf) {
+  auto loop = scf::ForOp::create(b, loc, from, to, constantIndex(step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  iv[dim] = loop.getInductionVar();
+  leaf();
+}
+
+/// Parallel loops around `leaf`; a jammed loop runs in steps of kJam and, where
+/// its size may leave a rest, once more in steps of one.
+void GenericLowering::emitParallelLoops(ArrayRef<unsigned> dims, LeafFn leaf) {
+  if (dims.empty())
+    return leaf();
+  unsigned dim = dims.front();
+  auto inner = [&] { emitParallelLoops(dims.drop_front(), leaf); };
+  Value zero = constantIndex(0);
+  auto *jam = llvm::find(jamDims, dim);
+  if (jam == jamDims.end())
+    return emitLoop(dim, zero, sizes[dim], 1, inner);
+  int64_t &factor = jamFactor[jam - jamDims.begin()];
+  factor = kJam;
+  if (!ShapedType::isDynamic(staticSizes[dim]))
+    return emitLoop(dim, zero, sizes[dim], kJam, inner);
+  Value jamSize = constantIndex(kJam);
+  Value rest = arith::RemUIOp::create(b, loc, sizes[dim], jamSize);
+  Value whole = arith::SubIOp::create(b, loc, sizes[dim], rest);
+  emitLoop(dim, zero, whole, kJam, inner);
+  factor = 1;
+  emitLoop(dim, whole, sizes[dim], 1, inner);
+  factor = kJam;
+}
+
+SmallVector<Value> GenericLowering::emitReductionLoops(
+    ArrayRef<unsigned> dims, Values carried,
+    function_ref<Values(Values)> leaf) {
+  if (dims.empty())
+    return leaf(carried);
+  unsigned dim = dims.front();
+  auto loop = scf::ForOp::create(b, loc, constantIndex(0), sizes[dim],
+                                 constantIndex(1), carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  iv[dim] = loop.getInductionVar();
+  Values results = emitReductionLoops(
+      dims.drop_front(), llvm::to_vector_of<Value>(loop.getRegionIterArgs()),
+      leaf);
+  scf::YieldOp::create(b, loc, results);
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+/// The vector loop: whole groups of 16, then the rest under a mask.
+SmallVector<Value> GenericLowering::emitVectorLoop(
+    unsigned dim, Values carried,
+    function_ref<Values(Values, Value mask)> leaf) {
+  Value lanes = constantIndex(kLanes);
+  Value rest = arith::RemUIOp::create(b, loc, sizes[dim], lanes);
+  Value whole = arith::SubIOp::create(b, loc, sizes[dim], rest);
+  int64_t size = staticSizes[dim];
+  if (!ShapedType::isDynamic(size))
+    whole = constantIndex(size - size % kLanes);
+  if (ShapedType::isDynamic(size) || size >= kLanes) {
+    auto loop = scf::ForOp::create(b, loc, constantIndex(0), whole, lanes,
+                                   carried);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    iv[dim] = loop.getInductionVar();
+    Values results =
+        leaf(llvm::to_vector_of<Value>(loop.getRegionIterArgs()), Value());
+    if (!carried.empty())
+      scf::YieldOp::create(b, loc, results);
+    carried = llvm::to_vector_of<Value>(loop.getResults());
+  }
+  if (!ShapedType::isDynamic(size) && size % kLanes == 0)
+    return carried;
+  if (!ShapedType::isDynamic(size))
+    rest = constantIndex(size % kLanes);
+  Value any = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, rest,
+                                    constantIndex(0));
+  auto ifOp = scf::IfOp::create(b, loc, ValueRange(carried).getTypes(), any,
+                                /*addThenBlock=*/true,
+                                /*addElseBlock=*/!carried.empty());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  iv[dim] = whole;
+  Value mask = vector::CreateMaskOp::create(b, loc, vectorOf(b.getI1Type()),
+                                            ValueRange{rest});
+  Values results = leaf(carried, mask);
+  if (!carried.empty()) {
+    scf::YieldOp::create(b, loc, results);
+    b.setInsertionPointToStart(ifOp.elseBlock());
+    scf::YieldOp::create(b, loc, carried);
+  }
+  return llvm::to_vector_of<Value>(ifOp.getResults());
+}
+
+/// out[v .. v+15] stays in registers while the reductions run.
+void GenericLowering::emitVectorParallelLeaf() {
+  emitVectorLoop(*vectorLoop, {}, [&](Values, Value mask) {
+    Values accumulators;
+    bool reads = !dimsWhere(/*reduction=*/true, true).empty();
+    for (OpOperand &output : op.getDpsInitsMutable()) {
+      bool used = !op.getMatchingBlockArgument(&output).use_empty();
+      accumulators.push_back(used || reads ? load(output, mask, true)
+                                           : Value());
+    }
+    Values results;
+    if (!reads)
+      results = evaluateBody(accumulators, mask, true);
+    else
+      results = emitReductionLoops(
+          dimsWhere(true, true), accumulators,
+          [&](Values carried) { return evaluateBody(carried, mask, true); });
+    for (auto [output, value] :
+         llvm::zip(op.getDpsInitsMutable(), results))
+      store(output, value, mask);
+    return Values();
+  });
+}
+
+/// 16 partial results per output, several outputs at once.
+void GenericLowering::emitVectorReductionLeaf() {
+  OpOperand &output = *op.getDpsInitsMutable().begin();
+  Type element = cast<MemRefType>(output.get().getType()).getElementType();
+  Values base = iv;
+  int64_t outputs = 1;
+  for (int64_t factor : jamFactor)
+    outputs *= factor;
+  // Moves the indices to the `number`-th of the outputs computed together.
+  auto select = [&](int64_t number) {
+    for (auto [dim, factor] : llvm::zip(jamDims, jamFactor)) {
+      int64_t step = number % factor;
+      number /= factor;
+      iv[dim] = step == 0 ? base[dim]
+                          : arith::AddIOp::create(b, loc, base[dim],
+                                                  constantIndex(step))
+                                .getResult();
+    }
+  };
+  Values partial(outputs, identity(element));
+  auto leaf = [&](Values carried, Value mask) {
+    Values results;
+    for (int64_t number = 0; number < outputs; ++number) {
+      select(number);
+      Value next = evaluateBody({carried[number]}, mask, true).front();
+      if (mask)
+        next = arith::SelectOp::create(b, loc, mask, next, carried[number]);
+      results.push_back(next);
+    }
+    return results;
+  };
+  partial = emitReductionLoops(dimsWhere(true, false), partial,
+                               [&](Values carried) {
+                                 return emitVectorLoop(*vectorLoop, carried,
+                                                       leaf);
+                               });
+  for (int64_t number = 0; number < outputs; ++number) {
+    select(number);
+    Value start = load(output, Value(), false);
+    store(output, combine(start, horizontal(partial[number])), Value());
+  }
+  for (unsigned dim : jamDims)
+    iv[dim] = base[dim];
+}
+
+/// The op's own order, one element at a time.
+void GenericLowering::emitScalarLoops() {
+  SmallVector<unsigned> all =
+      llvm::to_vector(llvm::seq<unsigned>(0, op.getNumLoops()));
+  emitParallelLoops(all, [&] {
+    Values accumulators;
+    for (OpOperand &output : op.getDpsInitsMutable())
+      accumulators.push_back(
+          op.getMatchingBlockArgument(&output).use_empty()
+              ? Value()
+              : load(output, Value(), false));
+    Values results = evaluateBody(accumulators, Value(), false);
+    for (auto [output, value] : llvm::zip(op.getDpsInitsMutable(), results))
+      store(output, value, Value());
+  });
+}
+
+void GenericLowering::run() {
+  b.setInsertionPoint(op);
+  staticSizes = op.getStaticLoopRanges();
+  for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
+    sizes.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
+  iv.assign(op.getNumLoops(), Value());
+  findCombiner();
+  chooseVectorLoop();
+  chooseJam();
+
+  auto emit = [&](ArrayRef<unsigned> parallel) {
+    if (!vectorLoop)
+      return emitScalarLoops();
+    emitParallelLoops(parallel, [&] {
+      isReduction(*vectorLoop) ? emitVectorReductionLeaf()
+                               : emitVectorParallelLeaf();
+    });
+  };
+
+  SmallVector<unsigned> parallel = dimsWhere(/*reduction=*/false, false);
+  int64_t iterations = 1;
+  for (int64_t size : staticSizes)
+    iterations = ShapedType::isDynamic(size) ? kParallelThreshold
+                                             : iterations * size;
+  bool alone = !op->getParentOfType<scf::ForallOp>() &&
+               op->getParentOp() == op->getParentOfType<func::FuncOp>();
+  if (!alone || !vectorLoop || parallel.empty() ||
+      llvm::is_contained(jamDims, parallel.front()) ||
+      iterations < kParallelThreshold) {
+    emit(parallel);
+  } else {
+    unsigned outer = parallel.front();
+    auto forall = scf::ForallOp::create(
+        b, loc, SmallVector<OpFoldResult>{sizes[outer]}, ValueRange(),
+        std::nullopt);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(forall.getTerminator());
+    iv[outer] = forall.getInductionVars().front();
+    emit(ArrayRef(parallel).drop_front());
+  }
+  op.erase();
+}
+
+struct VectorizeLinalg
+    : deepseek::impl::HostVectorizeLinalgBase<VectorizeLinalg> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    linalg::populateLinalgNamedOpsGeneralizationPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+    SmallVector<linalg::GenericOp> ops;
+    getOperation().walk([&](linalg::GenericOp op) { ops.push_back(op); });
+    for (linalg::GenericOp op : ops) {
+      if (!op.hasPureBufferSemantics()) {
+        op.emitError("expected memrefs; did 'host-bufferize-kernels' run?");
+        return signalPassFailure();
+      }
+      OpBuilder builder(op);
+      GenericLowering(builder, op).run();
+    }
+  }
+};
+
+} // namespace
