@@ -1,0 +1,433 @@
+//===- DSRTToLLVM.cpp - The module of a compiled model --------------------===//
+//
+// Lowers every host function (EntryLowering), merges the kernels, and writes the
+// tables of dsrt/abi.h. Tables are arrays of 64-bit integers and one string of
+// all names, so that the tables of 61 layers cost nothing to build; only the
+// entries and the module itself hold addresses.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Conversion/DSRTToLLVM/EntryLowering.h"
+
+#include "deepseek/Conversion/Passes.h"
+#include "dialects/DSRT/IR/DSRTDialect.h"
+#include "dialects/DeepSeek/IR/DeepSeekDialect.h"
+#include "dsrt/abi.h"
+
+namespace mlir::deepseek {
+#define GEN_PASS_DEF_CONVERTDSRTTOLLVM
+#include "deepseek/Conversion/Passes.h.inc"
+} // namespace mlir::deepseek
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+namespace {
+
+constexpr StringLiteral kKernelsModule = "kernels";
+constexpr StringLiteral kTargetAttr = "deepseek.target";
+
+/// One table: rows of integers.
+using Rows = SmallVector<int64_t>;
+
+/// An entry before its table row is written.
+struct Entry {
+  std::string name;
+  LLVM::LLVMFuncOp function;
+  Rows args, results;
+  int64_t argCount, resultCount, workspaceBytes;
+};
+
+class ModuleLowering {
+public:
+  explicit ModuleLowering(ModuleOp module)
+      : module(module), context(module.getContext()), b(context),
+        loc(module.getLoc()), pointer(LLVM::LLVMPointerType::get(context)),
+        i64(b.getI64Type()), i32(b.getI32Type()) {}
+
+  LogicalResult run();
+
+private:
+  void declareRuntime();
+  LogicalResult collectWeights();
+  void addConstant(StringRef symbol, ElementsAttr value);
+  void addLocations();
+  LogicalResult lowerEntries();
+  LogicalResult appendValue(Rows &rows, Type type, StringRef name,
+                            Attribute bounds, Location where);
+  LogicalResult mergeKernels();
+  void writeTables();
+
+  int64_t intern(StringRef text);
+  std::string moduleString(StringRef attribute, StringRef fallback);
+  int64_t moduleInteger(StringRef attribute, int64_t fallback);
+  LLVM::GlobalOp makeGlobal(StringRef name, Type type, Attribute value);
+  LLVM::GlobalOp makeRows(StringRef name, ArrayRef<int64_t> rows);
+  LLVM::GlobalOp makeString(StringRef name, StringRef text);
+  LLVM::GlobalOp makeRecord(StringRef name, ArrayRef<Type> fields,
+                            ArrayRef<ArrayRef<Attribute>> records);
+
+  ModuleOp module;
+  MLIRContext *context;
+  OpBuilder b;
+  Location loc;
+  LLVM::LLVMPointerType pointer;
+  IntegerType i64, i32;
+  ModuleTables tables;
+  Rows weightRows;
+  SmallVector<Entry> entries;
+  std::string strings;
+  llvm::StringMap<int64_t> interned;
+};
+
+//===----------------------------------------------------------------------===//
+// Globals
+//===----------------------------------------------------------------------===//
+
+int64_t ModuleLowering::intern(StringRef text) {
+  auto [it, inserted] = interned.try_emplace(text, strings.size());
+  if (inserted) {
+    strings += text.str();
+    strings.push_back('\0');
+  }
+  return it->second;
+}
+
+std::string ModuleLowering::moduleString(StringRef attribute,
+                                         StringRef fallback) {
+  auto value = module->getAttrOfType<StringAttr>(attribute);
+  return (value ? value.getValue() : fallback).str();
+}
+
+int64_t ModuleLowering::moduleInteger(StringRef attribute, int64_t fallback) {
+  auto value = module->getAttrOfType<IntegerAttr>(attribute);
+  return value ? value.getInt() : fallback;
+}
+
+LLVM::GlobalOp ModuleLowering::makeGlobal(StringRef name, Type type,
+                                          Attribute value) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(module.getBody());
+  return LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/true,
+                                LLVM::Linkage::Internal, name, value,
+                                /*alignment=*/64);
+}
+
+LLVM::GlobalOp ModuleLowering::makeRows(StringRef name,
+                                        ArrayRef<int64_t> rows) {
+  // LLVM has no constant of no elements.
+  Rows padded(rows);
+  if (padded.empty())
+    padded.push_back(0);
+  int64_t size = padded.size();
+  return makeGlobal(name, LLVM::LLVMArrayType::get(i64, size),
+                    b.getI64TensorAttr(padded));
+}
+
+LLVM::GlobalOp ModuleLowering::makeString(StringRef name, StringRef text) {
+  std::string terminated = text.str();
+  terminated.push_back('\0');
+  return makeGlobal(
+      name, LLVM::LLVMArrayType::get(b.getI8Type(), terminated.size()),
+      b.getStringAttr(terminated));
+}
+
+/// An array of structs; a field is an integer or the symbol of an address.
+LLVM::GlobalOp
+ModuleLowering::makeRecord(StringRef name, ArrayRef<Type> fields,
+                           ArrayRef<ArrayRef<Attribute>> records) {
+  auto record = LLVM::LLVMStructType::getLiteral(context, fields);
+  auto type = LLVM::LLVMArrayType::get(record, records.size());
+  LLVM::GlobalOp global = makeGlobal(name, type, Attribute());
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.createBlock(&global.getInitializerRegion());
+  b.setInsertionPointToStart(block);
+  Value array = LLVM::UndefOp::create(b, loc, type);
+  for (auto [row, values] : llvm::enumerate(records)) {
+    for (auto [column, attribute] : llvm::enumerate(values)) {
+      Value field;
+      if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute))
+        field = LLVM::AddressOfOp::create(b, loc, pointer, symbol.getValue());
+      else
+        field = LLVM::ConstantOp::create(b, loc, fields[column], attribute);
+      array = LLVM::InsertValueOp::create(
+          b, loc, array, field,
+          ArrayRef<int64_t>{int64_t(row), int64_t(column)});
+    }
+  }
+  LLVM::ReturnOp::create(b, loc, array);
+  return global;
+}
+
+void ModuleLowering::declareRuntime() {
+  b.setInsertionPointToStart(module.getBody());
+  auto declare = [&](StringRef name, Type result, ArrayRef<Type> operands) {
+    LLVM::LLVMFuncOp::create(b, loc, name,
+                             LLVM::LLVMFunctionType::get(result, operands));
+  };
+  declare(kWeightsFunction, pointer, {pointer});
+  declare(kWorkspaceFunction, pointer, {pointer});
+  declare(kExpectFunction, i32, {pointer, pointer});
+}
+
+//===----------------------------------------------------------------------===//
+// Weights and constants
+//===----------------------------------------------------------------------===//
+
+/// Bytes of a constant as a global of integers or floats LLVM can write.
+void ModuleLowering::addConstant(StringRef symbol, ElementsAttr value) {
+  Type element = value.getElementType();
+  Attribute attribute = value;
+  if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
+    if (element.isFloat(8)) // LLVM has no FP8: the same bits as integers
+      attribute = dense.bitcast(b.getI8Type());
+  }
+  Type scalar = element.isFloat(8) ? Type(b.getI8Type()) : element;
+  std::string name = ("constant_" + symbol).str();
+  auto type = LLVM::LLVMArrayType::get(scalar, value.getNumElements());
+  auto shape = RankedTensorType::get({value.getNumElements()}, scalar);
+  if (auto dense = dyn_cast<DenseElementsAttr>(attribute))
+    attribute = dense.reshape(shape);
+  tables.globals[symbol] = makeGlobal(name, type, attribute).getSymNameAttr();
+}
+
+LogicalResult ModuleLowering::collectWeights() {
+  llvm::StringMap<int64_t> byKey;
+  SmallVector<deepseek::WeightOp> weights(
+      module.getOps<deepseek::WeightOp>());
+  SmallVector<std::string> scaledKeys;
+  llvm::StringMap<bool> powerOfTwo;
+  for (deepseek::WeightOp weight : weights) {
+    if (ElementsAttr value = weight.getValueAttr()) {
+      addConstant(weight.getSymName(), value);
+      continue;
+    }
+    StringRef key = weight.getKey().value_or("");
+    int64_t index = byKey.size();
+    if (!byKey.try_emplace(key, index).second)
+      return weight.emitOpError() << "names the key '" << key
+                                  << "', as another weight does";
+    tables.weights[weight.getSymName()] = index;
+    BlockScaledAttr scaled = getBlockScaled(weight.getType());
+    powerOfTwo[key] =
+        scaled && scaled.getFormat() == ScaleFormat::PowerOfTwo;
+  }
+  for (deepseek::WeightOp weight : weights) {
+    if (weight.getValueAttr())
+      continue;
+    StringRef key = *weight.getKey();
+    auto type = cast<RankedTensorType>(weight.getType());
+    int64_t dtype = getDtypeCode(type.getElementType());
+    if (dtype < 0 || type.getRank() > DSRT_MAX_RANK)
+      return weight.emitOpError() << "has the type " << type
+                                  << ", which no weight can have";
+    weightRows.append({intern(key), dtype, type.getRank()});
+    for (int64_t dim = 0; dim < DSRT_MAX_RANK; ++dim)
+      weightRows.push_back(dim < type.getRank() ? type.getDimSize(dim) : 1);
+    StringRef owner = key;
+    int64_t scaleOf = -1;
+    bool power = false;
+    if (owner.consume_back("_scale_inv")) {
+      auto found = byKey.find(owner);
+      scaleOf = found == byKey.end() ? -1 : found->second;
+      power = powerOfTwo.lookup(owner);
+    }
+    weightRows.append({int64_t(key.contains('*')), scaleOf, int64_t(power)});
+  }
+  return success();
+}
+
+/// "file:line:column" of each check.
+void ModuleLowering::addLocations() {
+  int64_t count = 0;
+  module.walk([&](dsrt::ExpectOp expect) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    if (auto file = expect.getLoc()->findInstanceOf<FileLineColLoc>())
+      stream << file.getFilename().getValue() << ':' << file.getLine() << ':'
+             << file.getColumn();
+    else
+      stream << expect.getLoc();
+    std::string name = ("location_" + Twine(count++)).str();
+    std::string key =
+        ("location:" +
+         Twine(reinterpret_cast<uintptr_t>(expect.getOperation())))
+            .str();
+    tables.globals[key] = makeString(name, text).getSymNameAttr();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Entries
+//===----------------------------------------------------------------------===//
+
+LogicalResult ModuleLowering::appendValue(Rows &rows, Type type, StringRef name,
+                                          Attribute bounds, Location where) {
+  ArrayRef<int64_t> shape;
+  if (auto memref = dyn_cast<MemRefType>(type))
+    shape = memref.getShape();
+  int64_t dtype = getDtypeCode(getElementTypeOrSelf(type));
+  if (dtype < 0 || shape.size() > DSRT_MAX_RANK)
+    return emitError(where) << "an entry cannot have a value of type " << type;
+  rows.append({intern(name), dtype, int64_t(shape.size())});
+  for (size_t dim = 0; dim < DSRT_MAX_RANK; ++dim)
+    rows.push_back(dim >= shape.size()                     ? 1
+                   : ShapedType::isDynamic(shape[dim])     ? -1
+                                                           : shape[dim]);
+  auto limit = dyn_cast_or_null<DenseI64ArrayAttr>(bounds);
+  for (size_t dim = 0; dim < DSRT_MAX_RANK; ++dim) {
+    int64_t size = dim < shape.size() ? shape[dim] : 1;
+    if (limit && dim < size_t(limit.size()))
+      rows.push_back(limit[dim]);
+    else
+      rows.push_back(ShapedType::isDynamic(size) ? -1 : size);
+  }
+  return success();
+}
+
+LogicalResult ModuleLowering::lowerEntries() {
+  SmallVector<func::FuncOp> funcs(module.getOps<func::FuncOp>());
+  for (func::FuncOp func : funcs) {
+    Entry entry;
+    entry.name = func.getName().str();
+    entry.argCount = func.getNumArguments();
+    entry.resultCount = func.getNumResults();
+    auto bytes =
+        func->getAttrOfType<IntegerAttr>(dsrt::kWorkspaceBytesAttr);
+    entry.workspaceBytes = bytes ? bytes.getInt() : 0;
+    auto nameOf = [](Attribute attribute, const char *kind, unsigned index) {
+      auto name = dyn_cast_or_null<StringAttr>(attribute);
+      return name ? name.getValue().str() : kind + std::to_string(index);
+    };
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      if (failed(appendValue(entry.args, func.getArgument(i).getType(),
+                             nameOf(func.getArgAttr(i, kNameAttr), "arg", i),
+                             func.getArgAttr(i, dsrt::kBoundsAttr),
+                             func.getLoc())))
+        return failure();
+    for (unsigned i = 0; i < func.getNumResults(); ++i)
+      if (failed(appendValue(
+              entry.results, func.getResultTypes()[i],
+              nameOf(func.getResultAttr(i, kNameAttr), "result", i),
+              func.getResultAttr(i, dsrt::kBoundsAttr), func.getLoc())))
+        return failure();
+    FailureOr<LLVM::LLVMFuncOp> lowered = EntryLowering(func, tables).run();
+    if (failed(lowered))
+      return failure();
+    entry.function = *lowered;
+    func.erase();
+    entries.push_back(std::move(entry));
+  }
+  return success();
+}
+
+/// Kernels and their constants move beside the entries that call them.
+LogicalResult ModuleLowering::mergeKernels() {
+  auto kernels = module.lookupSymbol<ModuleOp>(kKernelsModule);
+  if (!kernels)
+    return success();
+  for (Operation &op : llvm::make_early_inc_range(*kernels.getBody())) {
+    if (auto func = dyn_cast<LLVM::LLVMFuncOp>(op)) {
+      if (!func.isExternal())
+        func.setLinkage(LLVM::Linkage::Internal);
+    } else if (!isa<LLVM::GlobalOp>(op)) {
+      return op.emitOpError("is not legal in 'kernels' after stage 'device'");
+    }
+    op.moveBefore(module.getBody(), module.getBody()->end());
+  }
+  kernels.erase();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The module's record
+//===----------------------------------------------------------------------===//
+
+void ModuleLowering::writeTables() {
+  auto symbol = [&](LLVM::GlobalOp global) -> Attribute {
+    return FlatSymbolRefAttr::get(global.getSymNameAttr());
+  };
+  auto number = [&](int64_t value) -> Attribute {
+    return b.getI64IntegerAttr(value);
+  };
+  Rows kernelRows;
+  for (auto &[name, sites] : tables.callSites)
+    kernelRows.append({intern(name.getValue()), sites});
+  SmallVector<SmallVector<Attribute>> records;
+  int64_t workspace = 0;
+  for (Entry &entry : entries) {
+    workspace = std::max(workspace, entry.workspaceBytes);
+    records.push_back(
+        {symbol(makeString("name_" + entry.name, entry.name)),
+         FlatSymbolRefAttr::get(entry.function.getSymNameAttr()),
+         symbol(makeRows("args_" + entry.name, entry.args)),
+         symbol(makeRows("results_" + entry.name, entry.results)),
+         number(entry.argCount), number(entry.resultCount),
+         number(entry.workspaceBytes)});
+  }
+  SmallVector<ArrayRef<Attribute>> views(records.begin(), records.end());
+  LLVM::GlobalOp entryTable = makeRecord(
+      "entries", {pointer, pointer, pointer, pointer, i64, i64, i64}, views);
+  Rows eos;
+  if (auto attribute = module->getAttrOfType<DenseI64ArrayAttr>(kEosAttr))
+    eos.assign(attribute.asArrayRef().begin(), attribute.asArrayRef().end());
+
+  SmallVector<Attribute> record = {
+      b.getI32IntegerAttr(static_cast<int32_t>(DSRT_MAGIC)),
+      b.getI32IntegerAttr(DSRT_ABI_VERSION),
+      symbol(makeString("model_name", moduleString(kModelAttr, "model"))),
+      symbol(makeString("target_name", moduleString(kTargetAttr, "host"))),
+      symbol(makeString("source_name", moduleString(kSourceAttr, ""))),
+      symbol(makeString("strings", strings)),
+      symbol(makeRows("weights", weightRows)),
+      symbol(makeRows("kernels_table", kernelRows)),
+      symbol(entryTable),
+      symbol(makeRows("eos_tokens", eos)),
+      number(tables.weights.size()),
+      number(kernelRows.size() / 2),
+      number(entries.size()),
+      number(eos.size()),
+      number(moduleInteger(kBosAttr, -1)),
+      number(moduleInteger(kContextAttr, 0)),
+      number(workspace)};
+  SmallVector<Type> fields(record.size(), i64);
+  fields[0] = fields[1] = i32;
+  for (size_t i = 2; i < 10; ++i)
+    fields[i] = pointer;
+  LLVM::GlobalOp global = makeRecord("module_record", fields, {record});
+
+  b.setInsertionPointToEnd(module.getBody());
+  auto query = LLVM::LLVMFuncOp::create(
+      b, loc, "dsrt_module_query", LLVM::LLVMFunctionType::get(pointer, {i32}));
+  b.setInsertionPointToStart(query.addEntryBlock(b));
+  Value address =
+      LLVM::AddressOfOp::create(b, loc, pointer, global.getSymName());
+  LLVM::ReturnOp::create(b, loc, address);
+}
+
+LogicalResult ModuleLowering::run() {
+  declareRuntime();
+  if (failed(collectWeights()))
+    return failure();
+  for (auto global : module.getOps<memref::GlobalOp>())
+    if (auto value = dyn_cast_or_null<ElementsAttr>(global.getInitialValueAttr()))
+      addConstant(global.getSymName(), value);
+  addLocations();
+  if (failed(lowerEntries()) || failed(mergeKernels()))
+    return failure();
+  writeTables();
+  for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
+    if (isa<deepseek::WeightOp, memref::GlobalOp>(op))
+      op.erase();
+  return success();
+}
+
+struct ConvertDSRTToLLVM
+    : deepseek::impl::ConvertDSRTToLLVMBase<ConvertDSRTToLLVM> {
+  void runOnOperation() override {
+    if (failed(ModuleLowering(getOperation()).run()))
+      signalPassFailure();
+  }
+};
+
+} // namespace
