@@ -19,8 +19,7 @@ namespace {
 
 /// A destination-passing op on tensors becomes the same op on memrefs.
 template <typename Op>
-struct DpsModel
-    : DstBufferizableOpInterfaceExternalModel<DpsModel<Op>, Op> {
+struct DpsModel : DstBufferizableOpInterfaceExternalModel<DpsModel<Op>, Op> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
                               const AnalysisState &) const {
     // A kernel may read what it updates in place (a cache).

@@ -1,12 +1,11 @@
 //===- DSRTDialect.cpp - The dsrt dialect ---------------------------------===//
 //
-// Registration, verifiers, effects and result shapes.
+// Registration, effects and result shapes.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/DSRT/IR/DSRTDialect.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 
@@ -71,17 +70,3 @@ DSRT_DPS_METHODS(ReduceScatterOp)
 DSRT_DPS_METHODS(EpDispatchOp)
 DSRT_DPS_METHODS(EpCombineOp)
 #undef DSRT_DPS_METHODS
-
-//===----------------------------------------------------------------------===//
-// DispatchOp, LaunchOp
-//===----------------------------------------------------------------------===//
-
-LogicalResult DispatchOp::verify() { return success(); }
-
-LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &table) {
-  return success();
-}
-
-LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &table) {
-  return success();
-}

@@ -9,6 +9,7 @@
 #define DIALECTS_DSRT_IR_DSRTOPS_TD
 
 include "mlir/IR/OpBase.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -19,12 +20,17 @@ def DSRT_Dialect : Dialect {
   let cppNamespace = "::mlir::dsrt";
   let summary = "The host program of a compiled model, as calls of the runtime.";
   let description = [{
-    Ops are in destination-passing style, on tensors before bufferization and on
-    memrefs after it: upstream one-shot bufferization needs no more to know about them.
+    Ops with data are in destination-passing style, on tensors before bufferization and
+    on memrefs after it: upstream one-shot bufferization needs no more to know about
+    them. On tensors there is one result for each output, of its type (checked by the
+    destination-style interface); on memrefs there are no results.
   }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
-class DSRT_Op<string mnemonic, list<Trait> traits = []> : Op<DSRT_Dialect, mnemonic, traits>;
+class DSRT_Op<string mnemonic, list<Trait> traits = []> : Op<DSRT_Dialect, mnemonic, traits> {
+  let hasVerifier = 1;
+}
 
 /// An op that reads `inputs` and writes `outputs`.
 class DSRT_DpsOp<string mnemonic, list<Trait> traits = []>
@@ -43,29 +49,60 @@ class DSRT_DpsOp<string mnemonic, list<Trait> traits = []>
 // Kernels
 //===----------------------------------------------------------------------===//
 
-def DSRT_DispatchOp : DSRT_DpsOp<"dispatch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def OpGroupKernels : OpDocGroup {
+  let summary = "Kernels";
+  let description = "How the host program runs kernels, which live in a nested module.";
+}
+
+let opDocGroup = OpGroupKernels in {
+
+def DSRT_DispatchOp : DSRT_DpsOp<"dispatch", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "Runs a kernel function. The one op that joins host and kernels.";
   let description = [{
-    The kernel it names is never looked into. The host target turns it into a call,
-    the NVPTX target into `dsrt.launch`.
+    The body of the kernel it names is never looked into. The host target turns it into
+    a call, the NVPTX target into `dsrt.launch`. The kernel's arguments are the inputs,
+    then the outputs.
 
     ```mlir
     %y = dsrt.dispatch @kernels::@scaled_linear_0
         ins(%q, %s : tensor<?x7168xf8E4M3FN>, tensor<?x56xf32>)
         outs(%init : tensor<?x1536xbf16>) -> tensor<?x1536xbf16>
     ```
+
+    Constraints:
+    - (C1) `kernel` names a symbol.
+    - (C2) inputs and outputs that are shaped are either all ranked tensors, or all
+      memrefs and there are no results.
+    - (C3) if the kernel is a `func.func`, it has one argument for each input and
+      output, and one result for each output, or none.
+    - (C4) then the shapes and element types of operands fit those of the arguments, and
+      those of the outputs those of the results. A dynamic size fits every size, a memref
+      fits a tensor: host and kernels are bufferized apart.
   }];
   let arguments = !con((ins SymbolRefAttr:$kernel), operandArgs);
   let assemblyFormat = [{
     $kernel `ins` `(` ($inputs^ `:` type($inputs))? `)`
             `outs` `(` ($outputs^ `:` type($outputs))? `)` attr-dict (`->` type($results)^)?
   }];
-  let hasVerifier = 1;
 }
 
 def DSRT_LaunchOp : DSRT_Op<"launch", [AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Launches a device kernel. ABI: dsrt_launch.";
+  let description = [{
+    ```mlir
+    dsrt.launch @kernels::@scaled_linear_0 grid (%x, %y, %z) block [128, 1, 1] shared 0
+        args (%a : memref<?xf32>)
+    ```
+
+    Constraints:
+    - (C1) the first part of `kernel` names a symbol. (A binary module has no symbols
+      inside.)
+    - (C2) `grid` and `block` have three sizes each, and those of `block` are positive.
+    - (C3) `shared_bytes` is not negative.
+  }];
   let arguments = (ins SymbolRefAttr:$kernel, Variadic<Index>:$grid, DenseI32ArrayAttr:$block,
                        I32Attr:$shared_bytes, Variadic<AnyType>:$args);
   let assemblyFormat = [{
@@ -74,19 +111,50 @@ def DSRT_LaunchOp : DSRT_Op<"launch", [AttrSizedOperandSegments,
   }];
 }
 
+} // OpGroupKernels
+
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
 
-def DSRT_GetWeightOp : DSRT_Op<"get_weight", [Pure]> {
+def OpGroupMemory : OpDocGroup {
+  let summary = "Memory";
+  let description = "Weights, the workspace, and what one does with buffers.";
+}
+
+let opDocGroup = OpGroupMemory in {
+
+def DSRT_GetWeightOp : DSRT_Op<"get_weight", [Pure,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "A weight in device memory. ABI: dsrt_weight.";
+  let description = [{
+    ```mlir
+    %gamma = dsrt.get_weight @gamma : memref<7168xbf16>
+    ```
+
+    Constraints:
+    - (C1) `weight` names a symbol.
+    - (C2) the result is a ranked tensor or a memref, with a static shape.
+  }];
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs AnyShaped:$result);
   let assemblyFormat = "$weight attr-dict `:` type($result)";
 }
 
-def DSRT_WorkspaceOp : DSRT_Op<"workspace", [Pure]> {
+def DSRT_WorkspaceOp : DSRT_Op<"workspace", [Pure,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "A buffer at a fixed byte offset of the workspace. ABI: dsrt_workspace.";
+  let description = [{
+    ```mlir
+    %buffer = dsrt.workspace 4096 (%tokens) : memref<?x7168xbf16>
+    ```
+
+    Constraints:
+    - (C1) `offset` is not negative.
+    - (C2) there is one dynamic size for each dynamic dimension of the result.
+    - (C3) the result is contiguous and row-major.
+  }];
   let arguments = (ins I64Attr:$offset, Variadic<Index>:$dynamic_sizes);
   let results = (outs AnyMemRef:$result);
   let assemblyFormat = "$offset (`(` $dynamic_sizes^ `)`)? attr-dict `:` type($result)";
@@ -94,31 +162,91 @@ def DSRT_WorkspaceOp : DSRT_Op<"workspace", [Pure]> {
 
 def DSRT_CopyOp : DSRT_Op<"copy"> {
   let summary = "Copies device memory. ABI: dsrt_copy.";
+  let description = [{
+    ```mlir
+    dsrt.copy %source to %target : memref<?x4xf32>, memref<?x4xf32>
+    ```
+
+    Constraints:
+    - (C1) `source` and `target` have the same element type and fitting shapes.
+  }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source, Arg<AnyMemRef, "", [MemWrite]>:$target);
   let assemblyFormat = "$source `to` $target attr-dict `:` type($source) `,` type($target)";
 }
 
 def DSRT_TensorMapOp : DSRT_Op<"tensor_map"> {
   let summary = "A TMA descriptor of a buffer. ABI: dsrt_tensor_map.";
+  let description = [{
+    ```mlir
+    %map = dsrt.tensor_map %x box [64, 64] swizzle 128 : memref<?x7168xbf16>
+    ```
+
+    Constraints:
+    - (C1) `box` has one size for each dimension of `source`, all positive.
+    - (C2) `swizzle_bytes` is 0, 32, 64 or 128.
+  }];
   let arguments = (ins AnyMemRef:$source, DenseI64ArrayAttr:$box, I32Attr:$swizzle_bytes);
   let results = (outs Index:$result);
   let assemblyFormat = "$source `box` $box `swizzle` $swizzle_bytes attr-dict `:` type($source)";
 }
 
+} // OpGroupMemory
+
 //===----------------------------------------------------------------------===//
 // Checks
 //===----------------------------------------------------------------------===//
 
+def OpGroupChecks : OpDocGroup {
+  let summary = "Checks";
+  let description = "What the ops of the `check` dialect become.";
+}
+
+let opDocGroup = OpGroupChecks in {
+
 def DSRT_ExpectOp : DSRT_Op<"expect"> {
   let summary = "Fails the run unless `actual` is `expected`, bitwise or to a tolerance. ABI: dsrt_expect.";
+  let description = [{
+    ```mlir
+    dsrt.expect %actual, %expected {atol = 1.0e-3, rtol = 0.0} : memref<4xf32>, memref<4xf32>
+    ```
+
+    Constraints:
+    - (C1) `actual` and `expected` are ranked tensors or memrefs, have the same element
+      type and fitting shapes.
+    - (C2) `atol` and `rtol` are finite and not negative, and 0 if `exact`.
+  }];
   let arguments = (ins Arg<AnyShaped, "", [MemRead]>:$actual, Arg<AnyShaped, "", [MemRead]>:$expected,
                        F64Attr:$atol, F64Attr:$rtol, UnitAttr:$exact);
   let assemblyFormat = "$actual `,` $expected attr-dict `:` type($actual) `,` type($expected)";
 }
 
+} // OpGroupChecks
+
 //===----------------------------------------------------------------------===//
 // Collectives
 //===----------------------------------------------------------------------===//
+
+def OpGroupCollectives : OpDocGroup {
+  let summary = "Collectives";
+  let description = [{
+    Data exchanged by the ranks of a group, by number.
+
+    ```mlir
+    %y = dsrt.all_reduce group 0 ins(%x : tensor<?x7168xbf16>)
+        outs(%init : tensor<?x7168xbf16>) -> tensor<?x7168xbf16>
+    ```
+
+    Constraints of each:
+    - (C1) `group` is not negative.
+    - (C2) inputs and outputs that are shaped are either all ranked tensors, or all
+      memrefs and there are no results.
+    - (C3) for the collectives but `ep_dispatch` and `ep_combine`: there is one output
+      for each input, of the same element type and rank, and for `all_reduce` of a
+      fitting shape.
+  }];
+}
+
+let opDocGroup = OpGroupCollectives in {
 
 class DSRT_Collective<string mnemonic, string what> : DSRT_DpsOp<mnemonic> {
   let summary = what # " ABI: dsrt_" # mnemonic # ".";
@@ -134,5 +262,7 @@ def DSRT_AllGatherOp : DSRT_Collective<"all_gather", "Concatenation over a group
 def DSRT_ReduceScatterOp : DSRT_Collective<"reduce_scatter", "This rank's part of the sum.">;
 def DSRT_EpDispatchOp : DSRT_Collective<"ep_dispatch", "Uneven all-to-all of expert rows.">;
 def DSRT_EpCombineOp : DSRT_Collective<"ep_combine", "The way back of `ep_dispatch`.">;
+
+} // OpGroupCollectives
 
 #endif // DIALECTS_DSRT_IR_DSRTOPS_TD

@@ -37,23 +37,81 @@ void DeepSeekDialect::initialize() {
 // Tensor encodings
 //===----------------------------------------------------------------------===//
 
+LogicalResult
+LatentCacheAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        int64_t latent, int64_t rope) {
+  constexpr int64_t limit = std::numeric_limits<int32_t>::max();
+  if (latent <= 0 || latent > limit) // latent_cache_c1
+    return emitError() << "expected a positive latent below 2^31, got "
+                       << latent;
+  if (rope < 0 || rope % 2 != 0 || rope > limit) // latent_cache_c1
+    return emitError() << "expected an even rope of 0 or more below 2^31, got "
+                       << rope;
+  return success();
+}
+
 LogicalResult LatentCacheAttr::verifyEncoding(
     ArrayRef<int64_t> shape, Type element,
     function_ref<InFlightDiagnostic()> emitError) const {
-  if (shape.size() != 3 || shape[2] != getLatent() + getRope())
-    return emitError() << "expected [pages, page_size, "
-                       << getLatent() + getRope() << "]";
+  int64_t width = getLatent() + getRope();
+  if (shape.size() != 3 || shape[1] == 0 || shape[2] != width) {
+    // latent_cache_c2
+    InFlightDiagnostic error = emitError();
+    error << "expected the shape [pages, page_size, " << width
+          << "] of a latent cache, got [";
+    llvm::interleaveComma(shape, error, [&](int64_t size) {
+      if (ShapedType::isDynamic(size))
+        error << "?";
+      else
+        error << size;
+    });
+    return error << "]";
+  }
+  if (!isa<FloatType>(element)) // latent_cache_c3
+    return emitError() << "expected the float element type of a latent cache, "
+                          "got "
+                       << element;
+  return success();
+}
+
+LogicalResult
+BlockScaledAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        ArrayRef<int64_t> block, ScaleFormat format) {
+  if (block.size() != 2) // block_scaled_c1
+    return emitError() << "expected two block sizes, got " << block.size();
+  for (int64_t size : block)
+    if (size <= 0) // block_scaled_c1
+      return emitError() << "expected positive block sizes, got " << size;
   return success();
 }
 
 LogicalResult BlockScaledAttr::verifyEncoding(
     ArrayRef<int64_t> shape, Type element,
     function_ref<InFlightDiagnostic()> emitError) const {
-  if (!isa<Float8E4M3FNType, Float8E5M2Type>(element))
+  if (!isa<Float8E4M3FNType, Float8E5M2Type>(element)) // block_scaled_c2
     return emitError() << "expected an FP8 element type, got " << element;
-  if (getBlock().size() > shape.size())
-    return emitError() << "expected at most " << shape.size()
-                       << " block sizes, got " << getBlock().size();
+  if (shape.size() < getBlock().size()) // block_scaled_c3
+    return emitError() << "expected at least " << getBlock().size()
+                       << " dimensions, as there are block sizes, got "
+                       << shape.size();
+  return success();
+}
+
+LogicalResult YarnAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               FloatAttr factor, int64_t originalLength,
+                               FloatAttr betaFast, FloatAttr betaSlow) {
+  for (FloatAttr attr : {factor, betaFast, betaSlow})
+    if (!attr.getType().isF64() || !attr.getValue().isFinite())
+      return emitError() << "expected finite numbers of type f64, got " << attr;
+  if (factor.getValueAsDouble() < 1.0) // yarn_c1
+    return emitError() << "expected a factor of at least 1, got " << factor;
+  if (originalLength <= 0) // yarn_c2
+    return emitError() << "expected a positive original_length, got "
+                       << originalLength;
+  if (betaSlow.getValueAsDouble() <= 0.0 ||
+      betaFast.getValueAsDouble() < betaSlow.getValueAsDouble()) // yarn_c3
+    return emitError() << "expected beta_fast >= beta_slow > 0, got "
+                       << betaFast << " and " << betaSlow;
   return success();
 }
 

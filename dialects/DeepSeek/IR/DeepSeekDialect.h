@@ -1,7 +1,8 @@
-//===- DeepSeekDialect.h - The deepseek dialect ------------------*- C++ -*-===//
+//===- DeepSeekDialect.h - The deepseek dialect ------------------*- C++
+//-*-===//
 //
-// Declarations of the dialect, its attributes and its ops. Their meaning is said
-// in the .td files beside this one.
+// Declarations of the dialect, its attributes and its ops. Their meaning is
+// said in the .td files beside this one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,7 +34,8 @@ BlockScaledAttr getBlockScaled(Type type);
 /// The `latent_cache` encoding of a cache's type, or null.
 LatentCacheAttr getLatentCache(Type type);
 
-/// Where the size of a result's dimension comes from: a dimension of an operand.
+/// Where the size of a result's dimension comes from: a dimension of an
+/// operand.
 struct DimSource {
   Value operand;
   int64_t dim;

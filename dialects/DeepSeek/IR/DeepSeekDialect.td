@@ -35,12 +35,19 @@ def DeepSeek_Dialect : Dialect {
     - A weight matrix is `[out, in]`, as in the checkpoint: `linear` is `x * w^T`.
     - Shape letters: T tokens, B sequences, H hidden, N heads, E experts, K chosen
       experts per token, I expert intermediate size, C latent width, R rope width,
-      D head width, V vocabulary.
+      D key head width, Dv value head width, V vocabulary, O and I the two sides of a
+      projection.
     - Accumulation is in f32; a result is rounded once, to its element type.
     - Float operands of one op may differ in element type (BF16 weights meet an F32
       residual): each is widened to f32 exactly.
+    - `shape(x) = [T, H]` in a constraint: wherever a letter stands, in all constraints
+      of an op, the sizes are equal. A dynamic size fits every size; `_` is any
+      size.
+    - `tensor.cast`s fold into an op where they hide a static size (canonicalization).
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasCanonicalizer = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
 //===----------------------------------------------------------------------===//

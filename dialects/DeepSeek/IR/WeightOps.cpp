@@ -1,6 +1,6 @@
 //===- WeightOps.cpp - Weights of the model -------------------------------===//
 //
-// Verifiers, result shapes and result names of the ops in WeightOps.td.
+// Verifiers, visibility and result names of the ops in WeightOps.td.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,16 +9,52 @@
 using namespace mlir;
 using namespace mlir::deepseek;
 
-LogicalResult WeightOp::verify() { return success(); }
+//===----------------------------------------------------------------------===//
+// WeightOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  if (getKey().has_value() == getValue().has_value()) // weight_c1
+    return emitOpError("expected either a key or a value, got ")
+           << (getKey() ? "both" : "neither");
+  auto type = cast<RankedTensorType>(getType());
+  if (getValue() && getValue()->getShapedType() != type) // weight_c2
+    return emitOpError("expected a value of type ")
+           << type << ", got " << getValue()->getShapedType();
+  size_t stars = getKey() ? getKey()->count('*') : 0;
+  if (stars > 1) // weight_c3
+    return emitOpError("expected at most one '*' in the key, got ") << stars;
+  if (getKey() && getKey()->empty()) // weight_c3
+    return emitOpError("expected the name of a tensor, got an empty key");
+  if (!type.hasStaticShape() ||
+      llvm::is_contained(type.getShape(), 0)) // weight_c4
+    return emitOpError("expected a static shape without a zero, got ") << type;
+  if (stars == 1 && type.getRank() == 0) // weight_c4
+    return emitOpError("expected a leading dimension for the '*' in the key, "
+                       "got ")
+           << type;
+  return success();
+}
+
+SymbolTable::Visibility WeightOp::getVisibility() {
+  return SymbolTable::Visibility::Private;
+}
+
+//===----------------------------------------------------------------------===//
+// GetWeightOp
+//===----------------------------------------------------------------------===//
 
 LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &table) {
   auto weight = table.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
-  if (!weight)
-    return emitOpError() << "'" << getWeight() << "' does not name a weight";
-  if (weight.getType() != getType())
-    return emitOpError() << "expected " << weight.getType()
-                         << ", the weight's type, got " << getType();
-  return success();
+  if (!weight) // get_weight_c1
+    return emitOpError("expected the name of a deepseek.weight, got ")
+           << getWeightAttr();
+  if (weight.getType() == getType()) // get_weight_c2
+    return success();
+  InFlightDiagnostic error = emitOpError("expected the weight's type, ")
+                             << weight.getType() << ", got " << getType();
+  error.attachNote(weight.getLoc()) << "the weight is declared here";
+  return error;
 }
 
 void GetWeightOp::getAsmResultNames(
