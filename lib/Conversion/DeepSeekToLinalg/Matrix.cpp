@@ -1,0 +1,228 @@
+//===- Matrix.cpp - Weight operands and products with them ----------------===//
+//
+// The look through views and `dequantize`, and the row-by-row product that all
+// `linear` ops share.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Matrix.h"
+
+#include "dialects/DeepSeek/IR/DeepSeekDialect.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+//===----------------------------------------------------------------------===//
+// Matrix
+//===----------------------------------------------------------------------===//
+
+static ArrayRef<int64_t> shapeOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getShape();
+}
+
+/// The first kept row if `op` takes rows of dimension 1 of `[items, rows,
+/// columns]` and all of the others; -1 if it does anything else.
+static int64_t firstRowOf(tensor::ExtractSliceOp op) {
+  ArrayRef<int64_t> source = op.getSourceType().getShape();
+  if (source.size() != 3 || op.getType().getRank() != 3 ||
+      !op.hasUnitStride() || op.getStaticOffset(0) != 0 ||
+      op.getStaticOffset(2) != 0 || op.getStaticSize(0) != source[0] ||
+      op.getStaticSize(2) != source[2] || op.isDynamicOffset(1) ||
+      op.isDynamicSize(1))
+    return -1;
+  return op.getStaticOffset(1);
+}
+
+void Matrix::setShape(Value logical) {
+  rows = *std::prev(shapeOf(logical).end(), 2);
+  columns = shapeOf(logical).back();
+  type = getElementTypeOrSelf(logical.getType());
+}
+
+void Matrix::setData(TileBuilder &b, Value encoded, Value scaleTensor) {
+  data = b.plain(encoded);
+  scales = scaleTensor;
+  if (!scales)
+    return;
+  ArrayRef<int64_t> block = getBlockScaled(encoded.getType()).getBlock();
+  blockColumns = block.back();
+  blockRows = block.size() > 1 ? block[block.size() - 2] : 1;
+}
+
+Matrix::Matrix(TileBuilder &b, Value quantized, Value scaleTensor) {
+  setShape(quantized);
+  setData(b, quantized, scaleTensor);
+  type = b.getF32Type();
+}
+
+Matrix::Matrix(TileBuilder &b, Value weight) {
+  setShape(weight);
+  // The views that split a matrix into heads: rows of each head, of a rank-3
+  // expansion, of the matrix.
+  Value source = weight;
+  int64_t first = 0, perItem = 0;
+  if (auto op = source.getDefiningOp<tensor::ExtractSliceOp>())
+    if (int64_t row = firstRowOf(op); row >= 0) {
+      first = row;
+      source = op.getSource();
+    }
+  if (auto op = source.getDefiningOp<tensor::ExpandShapeOp>())
+    if (op.getSrcType().getRank() == 2 && op.getType().getRank() == 3 &&
+        op.getType().hasStaticShape() &&
+        op.getReassociationIndices().front().size() == 2) {
+      perItem = op.getType().getDimSize(1);
+      source = op.getSrc();
+    }
+  auto dequantize = source.getDefiningOp<DequantizeOp>();
+  bool viewed = perItem || !first;
+  if (!dequantize || !viewed || !getBlockScaled(dequantize.getQ().getType())) {
+    setData(b, weight, {});
+    return;
+  }
+  rowsPerItem = perItem;
+  firstRow = first;
+  setData(b, dequantize.getQ(), dequantize.getScale());
+}
+
+int64_t Matrix::rowTile(int64_t limit) const {
+  int64_t common = rows;
+  if (rowsPerItem)
+    common = std::gcd(common, std::gcd(rowsPerItem, firstRow));
+  if (blockRows)
+    common = std::gcd(common, blockRows);
+  // A ragged last block is no obstacle: a tile that divides the rows and the
+  // block size begins in the block that it ends in. 576 rows in blocks of 128:
+  // tiles of 64.
+  return tileOf(common, limit);
+}
+
+int64_t Matrix::columnTile(int64_t limit) const {
+  return tileOf(scales ? std::gcd(columns, blockColumns) : columns, limit);
+}
+
+Matrix::Place Matrix::place(TileBuilder &b, Value item,
+                            OpFoldResult row) const {
+  if (!item)
+    return {data, scales, row};
+  if (rowsPerItem)
+    return {
+        data, scales,
+        b.add(b.add(b.mul(item, rowsPerItem), b.getIndexAttr(firstRow)), row)};
+  Window window = Window(3).at(0, item);
+  return {b.slice(data, window), scales ? b.slice(scales, window) : Value(),
+          row};
+}
+
+MatrixTile Matrix::tile(TileBuilder &b, Value item, OpFoldResult row,
+                        int64_t count) const {
+  Place at = place(b, item, row);
+  MatrixTile tile;
+  tile.type = type;
+  tile.blockColumns = blockColumns;
+  tile.data =
+      b.slice(at.data, Window(2).range(0, at.row, b.getIndexAttr(count)));
+  if (scales)
+    tile.scales = b.slice(at.scales, Window(2).at(0, b.div(at.row, blockRows)));
+  return tile;
+}
+
+MatrixTile Matrix::block(TileBuilder &b, Value item, OpFoldResult row,
+                         int64_t count, OpFoldResult column,
+                         int64_t width) const {
+  MatrixTile rows = tile(b, item, row, count);
+  rows.data =
+      b.slice(rows.data, Window(2).range(1, column, b.getIndexAttr(width)));
+  if (scales)
+    rows.scales =
+        b.slice(rows.scales, Window(1).range(0, b.div(column, blockColumns),
+                                             b.getIndexAttr(1)));
+  return rows;
+}
+
+Value MatrixTile::element(TileBuilder &b, Value q, Value scale) const {
+  Value wide = b.widen(q);
+  if (!scale)
+    return wide;
+  wide = arith::MulFOp::create(b, wide, b.widen(scale));
+  return b.widen(b.round(wide, type));
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+Value deepseek::emitDot(TileBuilder &b, Value x, const MatrixTile &w,
+                        Value acc) {
+  AffineExpr t = b.loop(0), o = b.loop(1), k = b.loop(2);
+  SmallVector<Value> inputs = {x, w.data};
+  SmallVector<AffineMap> maps = {b.map(3, {t, k}), b.map(3, {o, k})};
+  if (w.scales) {
+    inputs.push_back(w.scales);
+    maps.push_back(b.map(3, k.floorDiv(w.blockColumns)));
+  }
+  maps.push_back(b.map(3, {t, o}));
+  return b.generic("ppr", inputs, acc, maps, [&](ValueRange args) -> Value {
+    Value weight = w.element(b, args[1], w.scales ? args[2] : Value());
+    return math::FmaOp::create(b, b.widen(args[0]), weight, args.back());
+  });
+}
+
+Value deepseek::emitTransposedDot(TileBuilder &b, Value x, int64_t rows,
+                                  const Matrix &w, Value item,
+                                  OpFoldResult column, int64_t width) {
+  int64_t depth = w.rowTile(kOutputTile);
+  AffineExpr t = b.loop(0), i = b.loop(1), o = b.loop(2);
+  auto step = [&](Value input, ValueRange carried) -> SmallVector<Value> {
+    MatrixTile block = w.block(b, item, input, depth, column, width);
+    Value scale = block.scales ? b.scalar(block.scales, b.index(0)) : Value();
+    Value part = b.slice(x, Window(2).range(1, input, b.getIndexAttr(depth)));
+    return {b.generic("prp", {part, block.data}, carried[0],
+                      {b.map(3, {t, i}), b.map(3, {i, o}), b.map(3, {t, o})},
+                      [&](ValueRange args) -> Value {
+                        return math::FmaOp::create(
+                            b, b.widen(args[0]),
+                            block.element(b, args[1], scale), args[2]);
+                      })};
+  };
+  return b
+      .serial(b.getIndexAttr(0), b.getIndexAttr(w.rows), depth,
+              b.filled({rows, width}, b.f32(0)), step)
+      .front();
+}
+
+Value deepseek::forRowBlocks(
+    TileBuilder &b, Value x, Value out, OpFoldResult from, OpFoldResult to,
+    function_ref<Value(Value, OpFoldResult, int64_t)> compute) {
+  Type type = getElementTypeOrSelf(out.getType());
+  auto rows = [&](Value begin, Value end, int64_t count, Value into) {
+    return b
+        .serial(begin, end, count, into,
+                [&](Value row, ValueRange carried) -> SmallVector<Value> {
+                  OpFoldResult size = b.getIndexAttr(count);
+                  Window window = Window(2).range(0, row, size);
+                  Value sum = compute(b.slice(x, window), row, count);
+                  Value place = b.slice(carried[0], window);
+                  sum = b.elementwise(sum, place, [&](ValueRange args) {
+                    return b.round(args[0], type);
+                  });
+                  return {b.put(sum, carried[0], window)};
+                })
+        .front();
+  };
+  Value begin = b.toValue(from), end = b.toValue(to);
+  Value blocks = b.mul(b.div(b.sub(end, begin), kRowBlock), kRowBlock);
+  Value middle = b.add(begin, blocks);
+  out = rows(begin, middle, kRowBlock, out);
+  return rows(middle, end, 1, out);
+}
+
+Value deepseek::emitProduct(TileBuilder &b, Value x, const MatrixTile &w,
+                            Value out, OpFoldResult from, OpFoldResult to) {
+  return forRowBlocks(b, x, out, from, to,
+                      [&](Value block, OpFoldResult row, int64_t rows) {
+                        Value zero = b.filled({rows, w.rows()}, b.f32(0));
+                        return emitDot(b, block, w, zero);
+                      });
+}

@@ -1,0 +1,101 @@
+//===- Matrix.h - Weight operands and products with them ---------*- C++
+//-*-===//
+//
+// A weight reaches its consumer as a plain tensor or as `dequantize` of FP8
+// data and block scales, perhaps behind views that split it into heads.
+// `Matrix` looks through all of that, so that the loops read the FP8 data in
+// place and dequantize element by element: `w = round(q * scale)`, rounded to
+// the type that `dequantize` gives.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_CONVERSION_DEEPSEEKTOLINALG_MATRIX_H
+#define LIB_CONVERSION_DEEPSEEKTOLINALG_MATRIX_H
+
+#include "TileBuilder.h"
+
+namespace mlir::deepseek {
+
+/// Some rows (and columns) of a `Matrix`, no rows of two different scale
+/// blocks.
+struct MatrixTile {
+  Value data;   ///< [rows, columns]
+  Value scales; ///< [ceil(columns / blockColumns)], or null
+  int64_t blockColumns = 1;
+  Type type; ///< what an element is rounded to after scaling
+
+  int64_t rows() const {
+    return cast<RankedTensorType>(data.getType()).getDimSize(0);
+  }
+  int64_t columns() const {
+    return cast<RankedTensorType>(data.getType()).getDimSize(1);
+  }
+  /// The element as f32: `q`, times `scale` if there is one, rounded.
+  Value element(TileBuilder &b, Value q, Value scale) const;
+};
+
+/// A weight operand: `[rows, columns]`, or one such matrix per item (head,
+/// expert).
+struct Matrix {
+  Matrix(TileBuilder &b, Value weight);
+  /// FP8 operands whose scales are operands of the same op.
+  Matrix(TileBuilder &b, Value data, Value scales);
+
+  /// The largest tile of rows from `limit` down that never crosses a scale
+  /// block.
+  int64_t rowTile(int64_t limit) const;
+  /// Rows `[row, row + count)` of `item` (null for a single matrix).
+  MatrixTile tile(TileBuilder &b, Value item, OpFoldResult row,
+                  int64_t count) const;
+  /// The largest tile of columns from `limit` down that never crosses a scale
+  /// block.
+  int64_t columnTile(int64_t limit) const;
+  /// `tile` of `width` columns from `column` on, all in one scale block: the
+  /// scale is the only element of `scales`.
+  MatrixTile block(TileBuilder &b, Value item, OpFoldResult row, int64_t count,
+                   OpFoldResult column, int64_t width) const;
+
+  int64_t rows = 0, columns = 0;
+
+private:
+  /// The matrix of `item`, its scales, and `row` as a row of it.
+  struct Place {
+    Value data, scales;
+    OpFoldResult row;
+  };
+  Place place(TileBuilder &b, Value item, OpFoldResult row) const;
+  void setData(TileBuilder &b, Value data, Value scales);
+  void setShape(Value logical);
+
+  Value data, scales;
+  int64_t blockRows = 0, blockColumns = 1;
+  Type type;
+  /// Rank-2 data that is viewed as items: item n begins at row n * rowsPerItem,
+  /// and its first `firstRow` rows are not part of the view. 0 if there is no
+  /// such view.
+  int64_t rowsPerItem = 0, firstRow = 0;
+};
+
+/// `acc[t, o] += sum_k x[t, k] * w[o, k]`; `x` is `[rows, columns]`, all
+/// static.
+Value emitDot(TileBuilder &b, Value x, const MatrixTile &w, Value acc);
+
+/// `x * w` for rows and columns of one item: `y[t, o] = sum_i x[t, i] * w[i,
+/// column + o]` as f32 `[rows, width]`, inputs added one after the other.
+Value emitTransposedDot(TileBuilder &b, Value x, int64_t rows, const Matrix &w,
+                        Value item, OpFoldResult column, int64_t width);
+
+/// `out` with each row of `x` processed: `compute` gets a block of rows and its
+/// number and gives f32 `[rows, columns of out]`, rounded into `out` here.
+/// `from` and `to` bound the rows.
+Value forRowBlocks(
+    TileBuilder &b, Value x, Value out, OpFoldResult from, OpFoldResult to,
+    function_ref<Value(Value x, OpFoldResult row, int64_t rows)> compute);
+
+/// `forRowBlocks` of `emitDot`: all of `out = x * w^T`.
+Value emitProduct(TileBuilder &b, Value x, const MatrixTile &w, Value out,
+                  OpFoldResult from, OpFoldResult to);
+
+} // namespace mlir::deepseek
+
+#endif // LIB_CONVERSION_DEEPSEEKTOLINALG_MATRIX_H
