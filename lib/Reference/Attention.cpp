@@ -1,9 +1,9 @@
 //===- Attention.cpp - Reference of the ops in AttentionOps.td ------------===//
 //
-// All three attentions share one loop per head and sequence (`attendHead`); they
-// differ in what a key and a value of a cached row are. `mla` is computed in the
-// naive form: keys and values are rebuilt per head from the latent, in f32 and
-// without rounding.
+// All three attentions share one loop per head and sequence (`attendHead`);
+// they differ in what a key and a value of a cached row are. `mla` is computed
+// in the naive form: keys and values are rebuilt per head from the latent, in
+// f32 and without rounding.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,7 +39,8 @@ struct Head {
 
 static llvm::Expected<std::vector<Sequence>>
 readSequences(SequenceLengths lengths, int64_t tokens) {
-  if (llvm::Error error = expectShape("cu_q_lens", lengths.cuQueryLengths, {-1}))
+  if (llvm::Error error =
+          expectShape("cu_q_lens", lengths.cuQueryLengths, {-1}))
     return error;
   if (llvm::Error error = expectShape("cu_kv_lens", lengths.cuKVLengths,
                                       lengths.cuQueryLengths.shape()))
@@ -146,8 +147,9 @@ Result reference::cacheGather(PagedCache pages, const Tensor &cuKVLengths,
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// `y[i] = sum_s softmax_s(queries[i] . keys[s] * scale) * values[s]`. Query i of
-/// the sequence sees rows 0 .. rows - queries + i. `y` is [queries, valueWidth].
+/// `y[i] = sum_s softmax_s(queries[i] . keys[s] * scale) * values[s]`. Query i
+/// of the sequence sees rows 0 .. rows - queries + i. `y` is [queries,
+/// valueWidth].
 static void attendHead(const Head &head, const Sequence &sequence, float scale,
                        std::vector<float> &y) {
   int64_t rows = sequence.rows;
@@ -189,8 +191,8 @@ static void storeHead(const std::vector<float> &head, const Sequence &sequence,
                   head.data() + i * valueWidth);
 }
 
-/// Keys `kv[s][:D] ++ k_rope[s]` and values `kv[s][D:]` of one head. `kv` has a row
-/// of D + Dv per cached row, `kRope` one of R.
+/// Keys `kv[s][:D] ++ k_rope[s]` and values `kv[s][D:]` of one head. `kv` has a
+/// row of D + Dv per cached row, `kRope` one of R.
 static void readKeysAndValues(Matrix kv, int64_t D, int64_t Dv, Matrix kRope,
                               int64_t R, Head &head) {
   int64_t S = kv.rows;
@@ -247,7 +249,8 @@ Result reference::mla(const Tensor &qNope, const Tensor &qRope,
     return makeError("expected kv_total to be the last of cu_kv_lens, " +
                      Twine(rows) + ", got " + Twine(kvTotal));
 
-  Floats nope(qNope), rope(qRope), up(kvB); // [T, N, D] [T, N, R] [N, D + Dv, C]
+  Floats nope(qNope), rope(qRope),
+      up(kvB); // [T, N, D] [T, N, R] [N, D + Dv, C]
   Tensor result(type, {T, N, Dv});
   std::vector<float> rows, rebuilt, y;
   for (auto [b, sequence] : llvm::enumerate(*sequences)) {
@@ -259,8 +262,8 @@ Result reference::mla(const Tensor &qNope, const Tensor &qRope,
       Head head;
       readQueries(nope, D, rope, R, sequence, n, N, head);
       // rebuilt[s] = [w_uk; w_uv] c_s: the key without rope, then the value.
-      multiply({rows.data(), S, C + R}, {up.data() + n * (D + Dv) * C, D + Dv, C},
-               C, rebuilt.data());
+      multiply({rows.data(), S, C + R},
+               {up.data() + n * (D + Dv) * C, D + Dv, C}, C, rebuilt.data());
       readKeysAndValues({rebuilt.data(), S, D + Dv}, D, Dv,
                         {rows.data() + C, S, C + R}, R, head);
       attendHead(head, sequence, static_cast<float>(scale), y);
@@ -292,7 +295,7 @@ Result reference::attention(const Tensor &qNope, const Tensor &qRope,
   if (Dv < 0)
     return makeError("expected kv [S, N, D + Dv] with D = " + Twine(D) +
                      ", got " + toString(kv.shape()));
-  Floats nope(qNope), rope(qRope); // [T, N, D] [T, N, R]
+  Floats nope(qNope), rope(qRope);    // [T, N, D] [T, N, R]
   Floats rebuilt(kv), keyRope(kRope); // [S, N, D + Dv] [S, R]
   Tensor result(type, {T, N, Dv});
   std::vector<float> y;
@@ -301,9 +304,9 @@ Result reference::attention(const Tensor &qNope, const Tensor &qRope,
     for (int64_t n = 0; n < N; ++n) {
       Head head;
       readQueries(nope, D, rope, R, sequence, n, N, head);
-      readKeysAndValues({rows + n * width, sequence.rows, N * width}, D, Dv,
-                        {keyRope.data() + sequence.rowBegin * R, sequence.rows, R},
-                        R, head);
+      readKeysAndValues(
+          {rows + n * width, sequence.rows, N * width}, D, Dv,
+          {keyRope.data() + sequence.rowBegin * R, sequence.rows, R}, R, head);
       attendHead(head, sequence, static_cast<float>(scale), y);
       storeHead(y, sequence, n, N, Dv, result);
     }

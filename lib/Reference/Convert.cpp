@@ -15,10 +15,10 @@
 using namespace mlir::deepseek;
 using namespace mlir::deepseek::reference;
 
-/// The code of |value| (finite) in a format with `mantissa` stored bits and this
-/// exponent bias, ignoring the format's largest number. In units of the last place
-/// of its binade the value is `q`; a `q` that rounds up to the next binade carries
-/// into the exponent field by itself.
+/// The code of |value| (finite) in a format with `mantissa` stored bits and
+/// this exponent bias, ignoring the format's largest number. In units of the
+/// last place of its binade the value is `q`; a `q` that rounds up to the next
+/// binade carries into the exponent field by itself.
 static uint32_t encodeMagnitude(double value, int mantissa, int bias) {
   if (value == 0)
     return 0;

@@ -102,15 +102,16 @@ reference::ropeFrequencies(int64_t width, double theta,
                            const std::optional<YarnParameters> &yarn) {
   std::vector<float> frequencies(width / 2);
   for (int64_t j = 0; j < width / 2; ++j)
-    frequencies[j] = 1.0f / static_cast<float>(std::pow(
-                                theta, static_cast<float>(2 * j) / width));
+    frequencies[j] =
+        1.0f /
+        static_cast<float>(std::pow(theta, static_cast<float>(2 * j) / width));
   if (!yarn)
     return frequencies;
-  // The dimension whose wavelength makes `rotations` turns in the original length.
+  // The dimension whose wavelength makes `rotations` turns in the original
+  // length.
   auto dimension = [&](double rotations) {
     constexpr double pi = 3.14159265358979323846;
-    return width *
-           std::log(yarn->originalLength / (2 * pi * rotations)) /
+    return width * std::log(yarn->originalLength / (2 * pi * rotations)) /
            (2 * std::log(theta));
   };
   double low = std::max(std::floor(dimension(yarn->betaFast)), 0.0);

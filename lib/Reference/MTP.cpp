@@ -47,7 +47,8 @@ llvm::Expected<Verified> reference::mtpVerify(const Tensor &draft,
   int64_t B = draft.dim(0), n = draft.dim(1);
   if (llvm::Error error = expectShape("choice", choice, {B, n + 1}))
     return error;
-  Verified result = {Tensor(ElementType::I32, {B}), Tensor(ElementType::I32, {B})};
+  Verified result = {Tensor(ElementType::I32, {B}),
+                     Tensor(ElementType::I32, {B})};
   for (int64_t b = 0; b < B; ++b) {
     int64_t accepted = 0;
     while (accepted < n && draft.getInt(b * n + accepted) ==

@@ -104,9 +104,10 @@ llvm::Expected<Routing> reference::route(const Tensor &logits,
       keys[e] += static_cast<float>(bias->getFloat(e));
     for (int64_t e = 0; e < E; ++e)
       if (std::isnan(keys[e]))
-        return makeError("expected router logits and bias that are numbers, got "
-                         "NaN for token " +
-                         Twine(t) + ", expert " + Twine(e));
+        return makeError(
+            "expected router logits and bias that are numbers, got "
+            "NaN for token " +
+            Twine(t) + ", expert " + Twine(e));
     if (parameters.groups > 1)
       maskGroups(keys, parameters.groups, parameters.topGroups, bias);
     std::vector<int64_t> chosen = selectLargest(keys, K);
@@ -174,13 +175,12 @@ llvm::Expected<Dispatch> reference::moeDispatch(const Tensor &x,
   return result;
 }
 
-/// `y[t] = sum over t's rows p, ascending, of scores[source[p]] * rows[p]`, plus
-/// `shared[t]`. rows [T * K, H] in f32, source [T * K], scores [T * K] in f32.
-static llvm::Expected<Tensor> combine(const float *rows,
-                                      llvm::ArrayRef<int64_t> source,
-                                      const Tensor &scores,
-                                      const Tensor *shared, int64_t H,
-                                      ElementType type) {
+/// `y[t] = sum over t's rows p, ascending, of scores[source[p]] * rows[p]`,
+/// plus `shared[t]`. rows [T * K, H] in f32, source [T * K], scores [T * K] in
+/// f32.
+static llvm::Expected<Tensor>
+combine(const float *rows, llvm::ArrayRef<int64_t> source, const Tensor &scores,
+        const Tensor *shared, int64_t H, ElementType type) {
   int64_t T = scores.dim(0), K = scores.dim(1);
   if (shared)
     if (llvm::Error error = expectShape("shared", *shared, {T, H}))
@@ -261,10 +261,11 @@ Result reference::experts(const Tensor &x, const Tensor &scores,
     return error;
   if (llvm::Error error = expectShape("down", weights.down, {E, H, I}))
     return error;
-  // The same steps as the ops that `ds-lower-experts` makes of this one, in f32.
+  // The same steps as the ops that `ds-lower-experts` makes of this one, in
+  // f32.
   constexpr ElementType f32 = ElementType::F32;
-  Tensor wide = Tensor::fromFloats(
-      f32, x.shape(), llvm::ArrayRef(Floats(x).data(), x.size()));
+  Tensor wide = Tensor::fromFloats(f32, x.shape(),
+                                   llvm::ArrayRef(Floats(x).data(), x.size()));
   auto dispatched = moeDispatch(wide, indices, E);
   if (!dispatched)
     return dispatched.takeError();
@@ -312,7 +313,8 @@ Result reference::updateRouterBias(const Tensor &bias, const Tensor &load,
   for (int64_t e = 0; e < E; ++e) {
     // sign(mean - load), in integers: no rounding of the mean.
     int64_t difference = total - counts[e] * E;
-    auto step = static_cast<float>(speed * ((difference > 0) - (difference < 0)));
+    auto step =
+        static_cast<float>(speed * ((difference > 0) - (difference < 0)));
     result.setFloat(e, static_cast<float>(bias.getFloat(e)) + step);
   }
   return result;

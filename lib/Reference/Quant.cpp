@@ -16,13 +16,14 @@ using llvm::Twine;
 
 static int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// The least power of two that is not below `scale` (positive), by its bits: the
-/// exponent, plus one if the fraction is not zero.
+/// The least power of two that is not below `scale` (positive), by its bits:
+/// the exponent, plus one if the fraction is not zero.
 static float roundUpToPowerOfTwo(float scale) {
   uint32_t bits;
   std::memcpy(&bits, &scale, sizeof(bits));
   uint32_t exponent = (bits >> 23 & 0xff) + ((bits & 0x7fffff) != 0);
-  return std::ldexp(1.0f, static_cast<int>(std::clamp(exponent, 1u, 254u)) - 127);
+  return std::ldexp(1.0f,
+                    static_cast<int>(std::clamp(exponent, 1u, 254u)) - 127);
 }
 
 static llvm::Error expectScales(llvm::StringRef what, const ScaledTensor &x) {
@@ -45,7 +46,8 @@ llvm::Expected<Quantized> reference::quantize(const Tensor &x,
     return error;
   if (format.block.size() != 2 || format.block[0] <= 0 || format.block[1] <= 0)
     return makeError("expected a block of two positive sizes");
-  int64_t M = x.dim(0), K = x.dim(1), b0 = format.block[0], b1 = format.block[1];
+  int64_t M = x.dim(0), K = x.dim(1), b0 = format.block[0],
+          b1 = format.block[1];
   int64_t blockRows = ceilDivide(M, b0), blockColumns = ceilDivide(K, b1);
   float largest = type == ElementType::F8E4M3FN ? 448.0f : 57344.0f;
   Floats in(x);
@@ -102,9 +104,9 @@ struct ScaledMatrix {
 
 } // namespace
 
-/// `y[t, o] += (sum over block k of x * w) * x_scale[t / x0, k] * w_scale[o / w0, k]`
-/// for each block k of the inner dimension. `firstRow` is x's first row within
-/// its tensor, so that its scales are found.
+/// `y[t, o] += (sum over block k of x * w) * x_scale[t / x0, k] * w_scale[o /
+/// w0, k]` for each block k of the inner dimension. `firstRow` is x's first row
+/// within its tensor, so that its scales are found.
 static void multiplyScaled(ScaledMatrix x, int64_t firstRow, ScaledMatrix w,
                            int64_t inner, int64_t block, float *y) {
   int64_t blocks = ceilDivide(inner, block), O = w.matrix.rows;
@@ -113,7 +115,8 @@ static void multiplyScaled(ScaledMatrix x, int64_t firstRow, ScaledMatrix w,
     Matrix xBlock = x.matrix, wBlock = w.matrix;
     xBlock.data += k * block;
     wBlock.data += k * block;
-    multiply(xBlock, wBlock, std::min(block, inner - k * block), partial.data());
+    multiply(xBlock, wBlock, std::min(block, inner - k * block),
+             partial.data());
     for (int64_t t = 0; t < x.matrix.rows; ++t) {
       float xScale = x.scale[(firstRow + t) / x.rowsPerScale * blocks + k];
       for (int64_t o = 0; o < O; ++o)
@@ -123,7 +126,8 @@ static void multiplyScaled(ScaledMatrix x, int64_t firstRow, ScaledMatrix w,
   }
 }
 
-static llvm::Error expectOperands(const ScaledTensor &x, const ScaledTensor &w) {
+static llvm::Error expectOperands(const ScaledTensor &x,
+                                  const ScaledTensor &w) {
   if (llvm::Error error = expectScales("x", x))
     return error;
   if (llvm::Error error = expectScales("w", w))
@@ -170,12 +174,14 @@ Result reference::scaledGroupedLinear(ScaledTensor x, ScaledTensor w,
     if (rows == 0)
       continue;
     w.q.readFloats(e * O * I, O * I, weight.data());
-    multiplyScaled(
-        {{in.data() + begin[e] * I, rows, I}, inScale.data(), x.format.block[0]},
-        begin[e],
-        {{weight.data(), O, I}, weightScale.data() + e * scalesPerExpert,
-         w.format.block[0]},
-        I, x.format.block[1], y.data() + begin[e] * O);
+    multiplyScaled({{in.data() + begin[e] * I, rows, I},
+                    inScale.data(),
+                    x.format.block[0]},
+                   begin[e],
+                   {{weight.data(), O, I},
+                    weightScale.data() + e * scalesPerExpert,
+                    w.format.block[0]},
+                   I, x.format.block[1], y.data() + begin[e] * O);
   }
   return Tensor::fromFloats(type, {M, O}, y);
 }

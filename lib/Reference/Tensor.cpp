@@ -1,6 +1,7 @@
 //===- Tensor.cpp - A tensor of the reference evaluator -------------------===//
 //
-// Storage and element access. The conversions of single numbers are in Convert.cpp.
+// Storage and element access. The conversions of single numbers are in
+// Convert.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,7 +10,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -51,12 +52,34 @@ StringRef reference::name(ElementType type) {
 }
 
 std::optional<ElementType> reference::getElementType(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  for (int i = 0; i <= static_cast<int>(ElementType::Index); ++i)
-    if (name(static_cast<ElementType>(i)) == text)
-      return static_cast<ElementType>(i);
-  return std::nullopt;
+  return llvm::TypeSwitch<Type, std::optional<ElementType>>(type)
+      .Case<Float64Type>([](auto) { return ElementType::F64; })
+      .Case<Float32Type>([](auto) { return ElementType::F32; })
+      .Case<BFloat16Type>([](auto) { return ElementType::BF16; })
+      .Case<Float16Type>([](auto) { return ElementType::F16; })
+      .Case<Float8E4M3FNType>([](auto) { return ElementType::F8E4M3FN; })
+      .Case<Float8E5M2Type>([](auto) { return ElementType::F8E5M2; })
+      .Case<Float8E8M0FNUType>([](auto) { return ElementType::F8E8M0; })
+      .Case<IndexType>([](auto) { return ElementType::Index; })
+      .Case<IntegerType>([](IntegerType integer) -> std::optional<ElementType> {
+        if (!integer.isSignless())
+          return std::nullopt;
+        switch (integer.getWidth()) {
+        case 64:
+          return ElementType::I64;
+        case 32:
+          return ElementType::I32;
+        case 16:
+          return ElementType::I16;
+        case 8:
+          return ElementType::I8;
+        case 1:
+          return ElementType::I1;
+        default:
+          return std::nullopt;
+        }
+      })
+      .Default([](Type) { return std::nullopt; });
 }
 
 std::string reference::toString(ArrayRef<int64_t> shape) {
@@ -74,8 +97,9 @@ llvm::Expected<int64_t> reference::countElements(ArrayRef<int64_t> shape) {
     if (size < 0)
       return makeError("expected sizes of at least 0, got " + toString(shape));
     if (!empty && size > limit / count)
-      return makeError("expected a tensor of at most 2^36 elements, got shape " +
-                       toString(shape));
+      return makeError(
+          "expected a tensor of at most 2^36 elements, got shape " +
+          toString(shape));
     count *= empty ? 0 : size;
   }
   return count;
@@ -93,8 +117,8 @@ static std::shared_ptr<char> allocate(int64_t bytes) {
   // calloc: the kernel hands out zero pages only as they are touched.
   void *memory = std::calloc(std::max<int64_t>(bytes, 1), 1);
   if (!memory) {
-    llvm::errs() << "error: out of memory: cannot allocate a tensor of " << bytes
-                 << " bytes\n";
+    llvm::errs() << "error: out of memory: cannot allocate a tensor of "
+                 << bytes << " bytes\n";
     std::exit(1);
   }
   return {static_cast<char *>(memory), std::free};
@@ -162,7 +186,8 @@ llvm::Expected<Tensor> Tensor::fromAttribute(ElementsAttr attribute) {
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob || static_cast<int64_t>(blob->getData().size()) != tensor.bytes())
-      return makeError("the constant's resource is missing or has another size");
+      return makeError(
+          "the constant's resource is missing or has another size");
     std::memcpy(tensor.mutableData(), blob->getData().data(), tensor.bytes());
     return tensor;
   }
@@ -212,13 +237,15 @@ Tensor Tensor::reshaped(ArrayRef<int64_t> shape) const {
   return result;
 }
 
-template <typename T> static T load(const char *data, int64_t i) {
+template <typename T>
+static T load(const char *data, int64_t i) {
   T value;
   std::memcpy(&value, data + i * sizeof(T), sizeof(T));
   return value;
 }
 
-template <typename T> static void save(char *data, int64_t i, T value) {
+template <typename T>
+static void save(char *data, int64_t i, T value) {
   std::memcpy(data + i * sizeof(T), &value, sizeof(T));
 }
 

@@ -1,9 +1,11 @@
-//===- Ops.h - The definition of every deepseek op ---------------*- C++ -*-===//
+//===- Ops.h - The definition of every deepseek op ---------------*- C++
+//-*-===//
 //
-// One function per op of the deepseek dialect, on tensors, without MLIR. A function
-// computes in f32, sums in ascending order of the inner index and rounds its result
-// once, to `type`. It checks all sizes and indices that it uses and returns an
-// error that says what was expected. Shape letters are those of the dialect.
+// One function per op of the deepseek dialect, on tensors, without MLIR. A
+// function computes in f32, sums in ascending order of the inner index and
+// rounds its result once, to `type`. It checks all sizes and indices that it
+// uses and returns an error that says what was expected. Shape letters are
+// those of the dialect.
 //
 //===----------------------------------------------------------------------===//
 
@@ -117,8 +119,8 @@ Result experts(const Tensor &x, const Tensor &scores, const Tensor &indices,
                ExpertWeights weights, const Tensor *shared, ElementType type);
 Result groupedLinear(const Tensor &x, const Tensor &w, const Tensor &offsets,
                      ElementType type);
-Result moeCombine(const Tensor &rows, const Tensor &source, const Tensor &scores,
-                  const Tensor *shared, ElementType type);
+Result moeCombine(const Tensor &rows, const Tensor &source,
+                  const Tensor &scores, const Tensor *shared, ElementType type);
 Result expertLoad(const Tensor &indices, int64_t numExperts);
 Result updateRouterBias(const Tensor &bias, const Tensor &load, double speed);
 

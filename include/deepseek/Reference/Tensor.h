@@ -1,8 +1,9 @@
-//===- Tensor.h - A tensor of the reference evaluator ------------*- C++ -*-===//
+//===- Tensor.h - A tensor of the reference evaluator ------------*- C++
+//-*-===//
 //
-// A shape, an element type and row-major bytes. Copies share their bytes; a copy
-// is made when a shared tensor is written. Conversions between element types are
-// exact or round to nearest even; there is no arithmetic here.
+// A shape, an element type and row-major bytes. Copies share their bytes; a
+// copy is made when a shared tensor is written. Conversions between element
+// types are exact or round to nearest even; there is no arithmetic here.
 //
 //===----------------------------------------------------------------------===//
 

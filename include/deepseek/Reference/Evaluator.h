@@ -1,0 +1,67 @@
+//===- Evaluator.h - Runs a module of tensor programs ------------*- C++
+//-*-===//
+//
+// Interprets functions of a module whose values are tensors and scalars (stages
+// graph to kernels): func, arith, math, tensor, scf, linalg, deepseek, check
+// and the dsrt ops on tensors. Every failure is a diagnostic at the op that
+// caused it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSEEK_REFERENCE_EVALUATOR_H
+#define DEEPSEEK_REFERENCE_EVALUATOR_H
+
+#include "deepseek/Reference/Tensor.h"
+#include "dialects/DeepSeek/IR/DeepSeekDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <functional>
+
+namespace mlir::deepseek::reference {
+
+/// Reads the tensor that a checkpoint holds for a weight with a key.
+using WeightLoader = std::function<llvm::Expected<Tensor>(WeightOp)>;
+
+class Evaluator {
+public:
+  Evaluator(ModuleOp module, WeightLoader loader);
+
+  /// The function of this name, or an error at the module.
+  FailureOr<func::FuncOp> findFunction(StringRef name);
+
+  /// Runs a function. Inputs are moved in: a tensor that nobody else holds is
+  /// updated in place, and every value is freed after its last use.
+  FailureOr<SmallVector<Tensor>> run(func::FuncOp function,
+                                     SmallVector<Tensor> inputs);
+
+private:
+  friend struct Evaluation;
+  using LastUses = DenseMap<Operation *, SmallVector<Value>>;
+
+  FailureOr<SmallVector<Tensor>> runBlock(Block &block);
+  LogicalResult evaluate(Operation &op);
+  LogicalResult evaluateCore(struct Evaluation &state);
+  LogicalResult evaluateFor(struct Evaluation &state);
+  LogicalResult evaluateIf(struct Evaluation &state);
+  LogicalResult evaluateGenerate(struct Evaluation &state);
+  LogicalResult evaluateGeneric(struct Evaluation &state);
+  LogicalResult evaluateCall(struct Evaluation &state, func::FuncOp callee);
+  LogicalResult getWeight(struct Evaluation &state, FlatSymbolRefAttr symbol);
+  const LastUses &getLastUses(Block &block);
+
+  ModuleOp module;
+  WeightLoader loader;
+  DenseMap<Value, Tensor> values;
+  DenseMap<Block *, LastUses> lastUses;
+  DenseMap<Operation *, Tensor> weights;
+  int depth = 0;
+};
+
+/// Success if a tensor is a value of this type: element type and static sizes.
+bool isValueOf(const Tensor &tensor, Type type);
+
+} // namespace mlir::deepseek::reference
+
+#endif // DEEPSEEK_REFERENCE_EVALUATOR_H
