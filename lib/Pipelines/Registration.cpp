@@ -6,6 +6,8 @@
 
 #include "deepseek/Pipelines/Registration.h"
 
+#include "deepseek/Conversion/Passes.h"
+#include "deepseek/Target/Passes.h"
 #include "dialects/Check/IR/CheckDialect.h"
 #include "dialects/DSRT/IR/DSRTDialect.h"
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
@@ -78,7 +80,9 @@ static void registerUpstreamConversions() {
 
 void deepseek::registerPasses() {
   registerTransformsPasses();
+  registerConvertDeepSeekToLinalg();
   registerUpstreamConversions();
+  registerDeepSeekTargetPasses();
   arith::registerArithPasses();
   bufferization::registerBufferizationPasses();
   memref::registerMemRefPasses();

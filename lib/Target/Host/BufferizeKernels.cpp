@@ -91,7 +91,7 @@ LogicalResult bufferize(ModuleOp module) {
             type, memorySpace);
       };
   options.memCpyFn = [](OpBuilder &b, Location loc, Value from, Value to) {
-    linalg::CopyOp::create(b, loc, from, to);
+    memref::CopyOp::create(b, loc, from, to);
     return success();
   };
   bufferization::BufferizationState state;
@@ -108,7 +108,7 @@ LogicalResult dropResults(func::FuncOp func) {
     if (auto cast = value.getDefiningOp<memref::CastOp>())
       value = cast.getSource();
     if (value != out)
-      linalg::CopyOp::create(builder, returnOp.getLoc(), value, out);
+      memref::CopyOp::create(builder, returnOp.getLoc(), value, out);
   }
   returnOp->setOperands(ValueRange());
   func.setType(builder.getFunctionType(func.getArgumentTypes(), {}));

@@ -1,0 +1,45 @@
+//===- Artifact.h - From the LLVM dialect to files ---------------*- C++ -*-===//
+//
+// The end of a compile: a module of stage `llvm` becomes LLVM IR, assembly, an
+// object, a shared object or a standalone executable.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSEEK_TARGET_ARTIFACT_ARTIFACT_H
+#define DEEPSEEK_TARGET_ARTIFACT_ARTIFACT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+
+namespace mlir::deepseek {
+
+enum class ArtifactKind { LLVMIR, Assembly, Object, Shared, Executable };
+
+/// "llvmir", "asm", "object", "shared", "executable".
+std::optional<ArtifactKind> parseArtifactKind(StringRef text);
+
+struct ArtifactOptions {
+  ArtifactKind kind = ArtifactKind::Executable;
+  /// A processor of LLVM's host target ("x86-64-v3", "znver4"), or "native".
+  std::string chip = "native";
+  /// Folder of libdsrt.a, for executables.
+  std::string runtimeDir;
+  /// C++ compiler driver that links; empty: the first of clang++-22, clang++, c++.
+  std::string linker;
+};
+
+/// The processor that `chip` names ("native": this machine's), or an error that
+/// lists the choices.
+llvm::Expected<std::string> resolveChip(StringRef chip);
+
+/// Writes `module`, which must be of stage `llvm`, to `path`. The file appears
+/// under its name only when it is complete.
+llvm::Error writeArtifact(ModuleOp module, const ArtifactOptions &options,
+                          StringRef path);
+
+/// The translations to LLVM IR that writeArtifact needs.
+void registerArtifactTranslations(DialectRegistry &registry);
+
+} // namespace mlir::deepseek
+
+#endif // DEEPSEEK_TARGET_ARTIFACT_ARTIFACT_H

@@ -1,0 +1,322 @@
+//===- Artifact.cpp - From the LLVM dialect to files ----------------------===//
+//
+// Translation to LLVM IR, LLVM's optimizer and code generator, and the system's
+// linker driver for shared objects and executables.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Target/Artifact/Artifact.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+std::optional<ArtifactKind> deepseek::parseArtifactKind(StringRef text) {
+  return llvm::StringSwitch<std::optional<ArtifactKind>>(text)
+      .Case("llvmir", ArtifactKind::LLVMIR)
+      .Case("asm", ArtifactKind::Assembly)
+      .Case("object", ArtifactKind::Object)
+      .Case("shared", ArtifactKind::Shared)
+      .Case("executable", ArtifactKind::Executable)
+      .Default(std::nullopt);
+}
+
+void deepseek::registerArtifactTranslations(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+//===----------------------------------------------------------------------===//
+// The machine
+//===----------------------------------------------------------------------===//
+
+static llvm::Expected<const llvm::Target *> findTarget(llvm::Triple triple) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  std::string error;
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return llvm::createStringError("no code generator for this machine: %s",
+                                   error.c_str());
+  return target;
+}
+
+static llvm::Triple hostTriple() {
+  return llvm::Triple(llvm::sys::getDefaultTargetTriple());
+}
+
+llvm::Expected<std::string> deepseek::resolveChip(StringRef chip) {
+  llvm::Triple triple = hostTriple();
+  llvm::Expected<const llvm::Target *> target = findTarget(triple);
+  if (!target)
+    return target.takeError();
+  if (chip == "native")
+    return llvm::sys::getHostCPUName().str();
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      (*target)->createMCSubtargetInfo(triple, "", ""));
+  // LLVM asks for 64-bit processors only later, and then aborts.
+  bool is64Bit = chip.starts_with("x86-64") ||
+                 info->isCPUStringValid(chip);
+  if (info->isCPUStringValid(chip) && is64Bit) {
+    std::unique_ptr<llvm::MCSubtargetInfo> exact(
+        (*target)->createMCSubtargetInfo(triple, chip, ""));
+    if (!triple.isX86() || exact->checkFeatures("+64bit"))
+      return chip.str();
+  }
+  std::string known;
+  for (const llvm::SubtargetSubTypeKV &entry :
+       info->getAllProcessorDescriptions()) {
+    StringRef name = entry.Key;
+    std::unique_ptr<llvm::MCSubtargetInfo> each(
+        (*target)->createMCSubtargetInfo(triple, name, ""));
+    if (triple.isX86() && !each->checkFeatures("+64bit"))
+      continue;
+    known += known.empty() ? "" : ", ";
+    known += name;
+  }
+  return llvm::createStringError(
+      "unknown chip '%s'; expected 'native' or one of: %s", chip.str().c_str(),
+      known.c_str());
+}
+
+/// "+avx512f,-sse4a,...": what the processor of this name really has here (a
+/// virtual machine may hide features).
+static std::string nativeFeatures() {
+  std::string text;
+  for (auto &feature : llvm::sys::getHostCPUFeatures())
+    text += (text.empty() ? "" : ",") +
+            std::string(feature.second ? "+" : "-") + feature.first().str();
+  return text;
+}
+
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createMachine(StringRef chip) {
+  llvm::Triple triple = hostTriple();
+  llvm::Expected<const llvm::Target *> target = findTarget(triple);
+  if (!target)
+    return target.takeError();
+  llvm::Expected<std::string> cpu = resolveChip(chip);
+  if (!cpu)
+    return cpu.takeError();
+  llvm::TargetOptions options;
+  // Products and sums are fused where the IR says fma, nowhere else.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  std::unique_ptr<llvm::TargetMachine> machine((*target)->createTargetMachine(
+      triple, *cpu, chip == "native" ? nativeFeatures() : "", options,
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+  if (!machine)
+    return llvm::createStringError("cannot generate code for chip '%s'",
+                                   cpu->c_str());
+  return std::move(machine);
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+/// A file that gets its final name only by keep().
+class PendingFile {
+public:
+  static llvm::Expected<PendingFile> create(StringRef path) {
+    SmallString<128> model(path);
+    model += ".%%%%%%.tmp";
+    llvm::Expected<llvm::sys::fs::TempFile> file =
+        llvm::sys::fs::TempFile::create(
+            model, llvm::sys::fs::all_read | llvm::sys::fs::all_write);
+    if (!file)
+      return llvm::createStringError(
+          "cannot write '%s': %s", path.str().c_str(),
+          llvm::toString(file.takeError()).c_str());
+    return PendingFile(std::move(*file), path);
+  }
+  PendingFile(PendingFile &&) = default;
+  ~PendingFile() { llvm::consumeError(file.discard()); }
+
+  StringRef name() const { return file.TmpName; }
+  int descriptor() const { return file.FD; }
+  llvm::Error keep() { return file.keep(path); }
+
+private:
+  PendingFile(llvm::sys::fs::TempFile file, StringRef path)
+      : file(std::move(file)), path(path.str()) {}
+  llvm::sys::fs::TempFile file;
+  std::string path;
+};
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, modules);
+}
+
+static llvm::Error emitMachineCode(llvm::Module &module,
+                                   llvm::TargetMachine &machine,
+                                   llvm::CodeGenFileType type,
+                                   llvm::raw_pwrite_stream &out) {
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, out, nullptr, type))
+    return llvm::createStringError(
+        "this machine's code generator cannot write such a file");
+  passes.run(module);
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Linking
+//===----------------------------------------------------------------------===//
+
+static llvm::Expected<std::string> findLinker(StringRef wanted) {
+  if (!wanted.empty()) {
+    if (auto path = llvm::sys::findProgramByName(wanted))
+      return *path;
+    return llvm::createStringError("linker '%s' not found",
+                                   wanted.str().c_str());
+  }
+  for (StringRef name : {"clang++-22", "clang++", "c++", "g++"})
+    if (auto path = llvm::sys::findProgramByName(name))
+      return *path;
+  return llvm::createStringError(
+      "no C++ compiler to link with (looked for clang++-22, clang++, c++, "
+      "g++); install one or name it with --linker");
+}
+
+/// Runs the linker; its complaints become the error.
+static llvm::Error runLinker(StringRef program, ArrayRef<StringRef> args) {
+  SmallString<128> log;
+  if (auto error = llvm::sys::fs::createTemporaryFile("ds-link", "log", log))
+    return llvm::createStringError(error, "cannot write a temporary file");
+  std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
+                                          StringRef(log)};
+  std::string message;
+  int status = llvm::sys::ExecuteAndWait(program, args, std::nullopt, redirects,
+                                         0, 0, &message);
+  auto output = llvm::MemoryBuffer::getFile(log);
+  std::string text =
+      message + (output ? (*output)->getBuffer().str() : std::string());
+  llvm::sys::fs::remove(log);
+  if (status == 0)
+    return llvm::Error::success();
+  return llvm::createStringError("the linker '%s' failed (%d): %s",
+                                 program.str().c_str(), status, text.c_str());
+}
+
+static llvm::Error link(StringRef object, const ArtifactOptions &options,
+                        StringRef output) {
+  llvm::Expected<std::string> linker = findLinker(options.linker);
+  if (!linker)
+    return linker.takeError();
+  std::string runtime = options.runtimeDir + "/libdsrt.a";
+  SmallVector<StringRef> args = {*linker, "-o", output, object};
+  if (options.kind == ArtifactKind::Shared) {
+    args.append({"-shared", "-Wl,-Bsymbolic"});
+  } else {
+    if (!llvm::sys::fs::exists(runtime))
+      return llvm::createStringError(
+          "the runtime library '%s' does not exist; build it or name its "
+          "folder with --runtime-dir",
+          runtime.c_str());
+    // The export lets the program be asked like a shared object.
+    args.append({runtime, "-pie", "-static-libstdc++", "-static-libgcc",
+                 "-lpthread", "-ldl", "-lm"});
+  }
+  // No time stamps, no random build id: same inputs, same bytes.
+  args.append({"-Wl,--build-id=none", "-Wl,--gc-sections", "-s"});
+  return runLinker(*linker, args);
+}
+
+//===----------------------------------------------------------------------===//
+// writeArtifact
+//===----------------------------------------------------------------------===//
+
+static llvm::Error checkStage(ModuleOp module) {
+  for (Operation &op : *module.getBody())
+    if (op.getName().getDialectNamespace() != "llvm")
+      return llvm::createStringError(
+          "expected a module of stage 'llvm', found '%s'; run the stages before "
+          "it",
+          op.getName().getStringRef().str().c_str());
+  return llvm::Error::success();
+}
+
+llvm::Error deepseek::writeArtifact(ModuleOp module,
+                                    const ArtifactOptions &options,
+                                    StringRef path) {
+  if (llvm::Error error = checkStage(module))
+    return error;
+  auto machine = createMachine(options.chip);
+  if (!machine)
+    return machine.takeError();
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> llvmModule =
+      translateModuleToLLVMIR(module, context, "model");
+  if (!llvmModule)
+    return llvm::createStringError("the module does not translate to LLVM IR");
+  llvmModule->setTargetTriple((*machine)->getTargetTriple());
+  llvmModule->setDataLayout((*machine)->createDataLayout());
+  llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
+  optimize(*llvmModule, **machine);
+
+  llvm::Expected<PendingFile> file = PendingFile::create(path);
+  if (!file)
+    return file.takeError();
+  bool links = options.kind == ArtifactKind::Shared ||
+               options.kind == ArtifactKind::Executable;
+  llvm::SmallVector<char, 0> buffer;
+  llvm::raw_svector_ostream bytes(buffer);
+  if (options.kind == ArtifactKind::LLVMIR)
+    llvmModule->print(bytes, nullptr);
+  else if (llvm::Error error = emitMachineCode(
+               *llvmModule, **machine,
+               options.kind == ArtifactKind::Assembly
+                   ? llvm::CodeGenFileType::AssemblyFile
+                   : llvm::CodeGenFileType::ObjectFile,
+               bytes))
+    return error;
+  {
+    llvm::raw_fd_ostream out(file->descriptor(), /*shouldClose=*/false);
+    out << StringRef(buffer.data(), buffer.size());
+    out.flush();
+    if (out.has_error()) {
+      std::error_code code = out.error();
+      out.clear_error();
+      return llvm::createStringError(code, "cannot write '%s': %s",
+                                     path.str().c_str(),
+                                     code.message().c_str());
+    }
+  }
+  if (!links)
+    return file->keep();
+  llvm::Expected<PendingFile> linked = PendingFile::create(path);
+  if (!linked)
+    return linked.takeError();
+  if (llvm::Error error = link(file->name(), options, linked->name()))
+    return error;
+  return linked->keep();
+}
