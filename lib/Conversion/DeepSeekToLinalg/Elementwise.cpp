@@ -41,6 +41,11 @@ static void collectLeaves(Value value, SetVector<Value> &leaves) {
     collectLeaves(operand, leaves);
 }
 
+/// True for floats that f32 holds exactly.
+static bool isNarrow(Type type) {
+  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 32;
+}
+
 /// The element of `value` in the loop whose `scalars` hold the leaves'
 /// elements.
 static Value emitScalar(TileBuilder &b, Value value,
@@ -55,9 +60,18 @@ static Value emitScalar(TileBuilder &b, Value value,
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(emitScalar(b, operand, scalars));
+  // Narrow floats are computed with as f32 and rounded: the same numbers.
+  Type type = getElementTypeOrSelf(value.getType()), wide = type;
+  if (!isa<CastOpInterface>(op)) {
+    for (Value &operand : operands)
+      if (isNarrow(operand.getType()))
+        operand = b.widen(operand);
+    wide = isNarrow(type) ? b.getF32Type() : type;
+  }
   OperationState state(op->getLoc(), op->getName().getIdentifier(), operands,
-                       getElementTypeOrSelf(value.getType()), op->getAttrs());
-  return scalars[value] = b.create(state)->getResult(0);
+                       wide, op->getAttrs());
+  Value result = b.create(state)->getResult(0);
+  return scalars[value] = wide == type ? result : b.round(result, type);
 }
 
 namespace {
