@@ -517,8 +517,8 @@ SmallVector<Value> GenericLowering::emitVectorLoop(
   Value mask = vector::CreateMaskOp::create(b, loc, vectorOf(b.getI1Type()),
                                             ValueRange{rest});
   Values results = leaf(carried, mask);
+  scf::YieldOp::create(b, loc, results);
   if (!carried.empty()) {
-    scf::YieldOp::create(b, loc, results);
     b.setInsertionPointToStart(ifOp.elseBlock());
     scf::YieldOp::create(b, loc, carried);
   }
