@@ -84,8 +84,8 @@ void ConfigReader::readModelType() {
   // V3.2 is asked for first: its model type alone would only be "unknown".
   for (StringRef key : {"index_n_heads", "index_head_dim", "index_topk"})
     if (fields.find(key))
-      fields.expected(key, "no such field: the sparse attention of "
-                           "DeepSeek-V3.2 is not supported yet");
+      fields.expected(key, "no such field (the sparse attention of "
+                           "DeepSeek-V3.2 is not supported yet)");
   config.modelType = fields.string("model_type");
   for (StringRef known : {"deepseek_v2", "deepseek_v3", "kimi_k2"})
     if (config.modelType == known)
@@ -97,13 +97,13 @@ void ConfigReader::readModelType() {
 void ConfigReader::refuseUnsupported() {
   if (fields.boolean("attention_bias", false))
     fields.expected("attention_bias",
-                    "false: biases of projections are not supported");
+                    "false (biases of projections are not supported)");
   if (fields.boolean("tie_word_embeddings", false))
     fields.expected("tie_word_embeddings",
-                    "false: a tied head is not supported");
+                    "false (a tied head is not supported)");
   if (!fields.boolean("rope_interleave", true))
     fields.expected("rope_interleave",
-                    "true: permuted rope weights are not supported");
+                    "true (permuted rope weights are not supported)");
   if (fields.string("hidden_act", "silu") != "silu")
     fields.expected("hidden_act", "silu");
 }
@@ -128,7 +128,7 @@ void ConfigReader::readAttention() {
   config.valueHeadSize = fields.integer("v_head_dim", 1, kMaxHeadSize);
   if (config.ropeHeadSize % 2 != 0)
     fields.expected("qk_rope_head_dim",
-                    "an even number: rotation works on pairs");
+                    "an even number (rotation works on pairs)");
 }
 
 /// The three spellings: `rope_scaling` with `type`, the same with `rope_type`,
@@ -169,7 +169,7 @@ void ConfigReader::readYarn(FieldReader &scaling) {
     scaling.expected("mscale", "the value of mscale_all_dim");
   if (scaling.find("attention_factor"))
     scaling.expected("attention_factor",
-                     "no such field: mscale_all_dim decides the factor");
+                     "no such field (mscale_all_dim decides the factor)");
   if (!scaling.boolean("truncate", true))
     scaling.expected("truncate", "true");
   config.yarn = yarn;
@@ -297,7 +297,7 @@ void ConfigReader::readQuantization(FieldReader quantization) {
     if (const json::Value *list = quantization.find(key))
       if (!list->getAsArray() || !list->getAsArray()->empty())
         quantization.expected(
-            key, "null or []: which weights are FP8 is fixed by the format");
+            key, "null or [] (the format says which weights are FP8)");
 
   const json::Value *block = quantization.find("weight_block_size");
   const json::Array *sizes = block ? block->getAsArray() : nullptr;

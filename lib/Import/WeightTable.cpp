@@ -13,11 +13,15 @@ StringRef WeightTable::declare(StringRef symbol, StringRef key,
                                RankedTensorType type) {
   WeightOp &weight = weights[symbol];
   if (!weight) {
+    OpBuilder builder(module.getContext());
+    if (last)
+      builder.setInsertionPointAfter(last);
+    else
+      builder.setInsertionPointToStart(module.getBody());
     Location loc = NameLoc::get(builder.getStringAttr(key));
     weight = WeightOp::create(builder, loc, symbol, type,
                               builder.getStringAttr(key), ElementsAttr());
-    // Behind its elders: the builder would put each before the one before.
-    builder.setInsertionPointAfter(weight);
+    last = weight;
   }
   return weight.getSymName();
 }

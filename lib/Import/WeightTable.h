@@ -20,15 +20,15 @@ namespace mlir::deepseek {
 class WeightTable {
 public:
   /// Weights come to stand at the top of the module, in the order of first use.
-  explicit WeightTable(ModuleOp module)
-      : builder(OpBuilder::atBlockBegin(module.getBody())) {}
+  explicit WeightTable(ModuleOp module) : module(module) {}
 
   /// The symbol of the weight `symbol`, which lies under `key` in the
   /// checkpoint.
   StringRef declare(StringRef symbol, StringRef key, RankedTensorType type);
 
 private:
-  OpBuilder builder;
+  ModuleOp module;
+  WeightOp last;
   llvm::StringMap<WeightOp> weights;
 };
 

@@ -6,13 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepseek/Import/Import.h"
+#include "deepseek/Import/Summary.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/IR/AsmState.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 using namespace mlir::deepseek;
@@ -20,7 +21,7 @@ using namespace mlir::deepseek;
 static cl::OptionCategory category("ds-import options");
 
 static cl::opt<std::string>
-    input(cl::Positional, cl::Required, cl::cat(category),
+    input(cl::Positional, cl::cat(category),
           cl::desc("<checkpoint folder or config.json>"));
 static cl::opt<std::string>
     output("o", cl::init("-"), cl::value_desc("file"), cl::cat(category),
@@ -43,6 +44,13 @@ static cl::opt<std::string> weights(
     "weights", cl::value_desc("source"), cl::cat(category),
     cl::desc("Where the weights are at run time: a folder (default: the "
              "config's), seed:N or splat:X for made-up values"));
+static cl::opt<bool> summary(
+    "summary", cl::cat(category),
+    cl::desc(
+        "Write what the graph amounts to, not the graph: parameters, bytes, "
+        "FLOPs"));
+static cl::opt<bool> json("json", cl::cat(category),
+                          cl::desc("With --summary: as a JSON object"));
 static cl::opt<bool> bytecode("emit-bytecode", cl::cat(category),
                               cl::desc("Write bytecode, not text"));
 
@@ -53,7 +61,9 @@ static constexpr const char *kOverview =
     "prefill and decode, and mtp where the model has such a module. Weights\n"
     "stay in the checkpoint; the program names them.\n\n"
     "  ds-import /models/DeepSeek-V3 -o v3.mlir\n"
-    "  ds-import config.json --entries=decode --dtype=f32 | ds-opt ...\n";
+    "  ds-import config.json --entries=decode --dtype=f32 | ds-opt ...\n"
+    "  ds-import config.json --summary\n\n"
+    "With --mlir-print-debuginfo every op names its place in the checkpoint.\n";
 
 static int fail(const Twine &message) {
   errs() << "ds-import: error: " << message << "\n";
@@ -81,39 +91,69 @@ static std::string weightSource() {
   return std::string(folder);
 }
 
-static Error write(mlir::ModuleOp module) {
-  std::error_code code;
-  ToolOutputFile file(output, code, sys::fs::OF_None);
-  if (code)
-    return createStringError(code,
-                             output + ": cannot write it: " + code.message());
-  if (bytecode) {
-    if (mlir::failed(mlir::writeBytecodeToFile(module, file.os())))
-      return createStringError(inconvertibleErrorCode(),
-                               output + ": cannot write bytecode");
-  } else {
-    module.print(file.os());
-    file.os() << "\n";
+/// The output, whole: it is written only once it is known to be complete.
+static std::string render(mlir::ModuleOp module) {
+  std::string text;
+  raw_string_ostream os(text);
+  if (summary && json)
+    printSummaryAsJson(summarize(module), os);
+  else if (summary)
+    printSummary(summarize(module), os);
+  else if (bytecode)
+    (void)mlir::writeBytecodeToFile(module, os); // fails for old versions only
+  else {
+    module.print(os);
+    os << "\n"; // as ds-opt does
   }
-  file.os().flush();
-  if (file.os().has_error()) {
-    code = file.os().error();
-    file.os().clear_error();
-    return createStringError(code,
-                             output + ": cannot write it: " + code.message());
+  return text;
+}
+
+static std::error_code writeAndFlush(raw_fd_ostream &os, StringRef text) {
+  os << text;
+  os.flush();
+  std::error_code code = os.error();
+  os.clear_error();
+  return code;
+}
+
+/// Writes a neighbour of the output and renames it: who reads that file never
+/// finds half of it. Pipes and devices are written as they are.
+static std::error_code writeOutput(StringRef text) {
+  sys::fs::file_status status;
+  bool exists = !sys::fs::status(output, status);
+  if (output == "-" || (exists && !sys::fs::is_regular_file(status))) {
+    std::error_code code;
+    raw_fd_ostream os(output, code);
+    return code ? code : writeAndFlush(os, text);
   }
-  file.keep();
-  return Error::success();
+  Expected<sys::fs::TempFile> file =
+      sys::fs::TempFile::create(output + ".%%%%%%");
+  if (!file)
+    return errorToErrorCode(file.takeError());
+  raw_fd_ostream os(file->FD, /*shouldClose=*/false);
+  if (std::error_code code = writeAndFlush(os, text)) {
+    consumeError(file->discard());
+    return code;
+  }
+  return errorToErrorCode(file->keep(output));
 }
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
+  mlir::registerAsmPrinterCLOptions();
   cl::HideUnrelatedOptions(category);
   std::string problem;
   raw_string_ostream problems(problem);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems))
     return fail(firstLine(problem));
 
+  if (input.empty())
+    return fail("expected a checkpoint folder or a config.json, got nothing; "
+                "see --help");
+  if (json && !summary)
+    return fail("--json goes with --summary");
+  if (summary && !entries.empty())
+    return fail("--summary counts the whole model: leave out --entries");
   Expected<ModelConfig> config = readModelConfig(input);
   if (!config)
     return fail(toString(config.takeError()));
@@ -129,7 +169,7 @@ int main(int argc, char **argv) {
       importModel(context, *config, options);
   if (!module)
     return fail(toString(module.takeError()));
-  if (Error error = write(**module))
-    return fail(toString(std::move(error)));
+  if (std::error_code code = writeOutput(render(**module)))
+    return fail(output + ": cannot write it: " + code.message());
   return 0;
 }
