@@ -1,0 +1,47 @@
+//===- Memory.h - Large memory of a session --------------------*- C++ -*-===//
+//
+// Zeroed memory straight from the system: page-aligned, and resident only where
+// it has been touched.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DSRT_CORE_MEMORY_H
+#define DSRT_CORE_MEMORY_H
+
+#include "runtime/core/Status.h"
+
+#include <cstdint>
+
+namespace dsrt {
+
+class Memory {
+public:
+  Memory() = default;
+  ~Memory();
+  Memory(Memory &&other) noexcept;
+  Memory &operator=(Memory &&other) noexcept;
+
+  /// `what` names the memory in the message of a failure.
+  static Result<Memory> reserve(uint64_t bytes, const char *what);
+
+  void *data() const { return address; }
+  uint64_t size() const { return bytes; }
+
+private:
+  void *address = nullptr;
+  uint64_t bytes = 0;
+};
+
+/// Bytes of memory that this process can have at most: the machine's, or its
+/// control group's where that is less.
+uint64_t availableMemory();
+
+/// The largest amount of memory this process has had resident.
+uint64_t peakResidentBytes();
+
+/// "1.5 GB", "12 MB", "100 bytes".
+std::string formatBytes(double bytes);
+
+} // namespace dsrt
+
+#endif // DSRT_CORE_MEMORY_H

@@ -1,0 +1,48 @@
+//===- Model.h - A module and its weights ----------------------*- C++ -*-===//
+//
+// The dsrt_model of dsrt.h.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DSRT_CORE_MODEL_H
+#define DSRT_CORE_MODEL_H
+
+#include "runtime/core/Module.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace dsrt {
+
+class Weights;
+
+class Model {
+public:
+  explicit Model(Module module);
+  ~Model();
+
+  const Module &module() const { return compiled; }
+
+  /// Where weights and tokenizer are looked for: `folder` if given, else the
+  /// source that the model was compiled from.
+  std::string source(const std::optional<std::string> &folder) const;
+
+  /// Binds every weight of the module; an error names the first that does not
+  /// fit.
+  Status bindWeights(const std::string &source);
+  /// Addresses in the order of the module's table; null before binding.
+  const void *const *weights() const;
+
+private:
+  Module compiled;
+  std::unique_ptr<Weights> bound;
+};
+
+/// True if weights of `source` are made up ("seed:N", "splat:X"), so that there
+/// is no folder.
+bool isSynthetic(const std::string &source);
+
+} // namespace dsrt
+
+#endif // DSRT_CORE_MODEL_H

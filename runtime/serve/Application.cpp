@@ -1,0 +1,137 @@
+//===- Application.cpp - The program around a compiled model ----------------===//
+//
+// Which command runs, how errors are printed, and the few things that commands
+// share.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/serve/Application.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace dsrt {
+
+namespace {
+struct Command {
+  const char *name;
+  Result<int> (*run)(const Invocation &);
+};
+constexpr Command commands[] = {
+    {"generate", runGenerate},     {"logits", runLogits},
+    {"perplexity", runPerplexity}, {"tokenize", runTokenize},
+    {"bench", runBench},           {"describe", runDescribe},
+    {"check", runCheck},
+};
+} // namespace
+
+void ModelOptions::declare(Options &options) {
+  options.string("--model", "DIR", folder,
+                 "checkpoint folder with the weights and the tokenizer "
+                 "(default: the one the model was compiled from), or seed:N or "
+                 "splat:X for made-up weights");
+  options.integer("--threads", "N", 1, 1024, threads,
+                  "threads to compute with (default: the cores this process may "
+                  "use)");
+}
+
+int fail(const std::string &tool, const Status &status) {
+  // Paths may hold line breaks; an error is one line.
+  std::string line = status.message();
+  for (char &c : line)
+    if (static_cast<unsigned char>(c) < ' ')
+      c = ' ';
+  fmt::print(stderr, "{}: error: {}\n", tool, line);
+  return 1;
+}
+
+int runApplication(const std::string &tool, const std::string &program,
+                   Model &model, std::vector<std::string> arguments) {
+  const double begin = now();
+  Result<int> (*run)(const Invocation &) = nullptr;
+  if (!arguments.empty() && arguments[0].rfind('-', 0) != 0) {
+    std::string names;
+    for (const Command &command : commands) {
+      names += names.empty() ? command.name : fmt::format(", {}", command.name);
+      if (arguments[0] == command.name)
+        run = command.run;
+    }
+    if (!run)
+      return fail(tool, error(DSRT_INVALID_ARGUMENT,
+                              "there is no command '{}'; the commands are {}",
+                              arguments[0], names));
+    arguments.erase(arguments.begin());
+  } else {
+    // A module of test programs has nothing to generate with.
+    const Module &module = model.module();
+    bool generates = module.findEntry("decode") || module.findEntry("prefill");
+    run = generates ? runGenerate : runCheck;
+  }
+  // Memory that a file's numbers ask for may not exist.
+  try {
+    Result<int> code = run({program, std::move(arguments), model, begin});
+    return code.ok() ? *code : fail(tool, code.status());
+  } catch (const std::bad_alloc &) {
+    return fail(tool, error(DSRT_OUT_OF_MEMORY, "out of memory"));
+  }
+}
+
+Result<std::unique_ptr<Session>> openSession(Model &model,
+                                             const ModelOptions &options,
+                                             int64_t sequences,
+                                             int64_t context) {
+  SessionOptions session;
+  session.threads = static_cast<int>(options.threads);
+  session.maxSequences = sequences;
+  session.context = context;
+  DSRT_TRY(model.bindWeights(model.source(options.folder)));
+  return Session::create(model.module(), model.weights(), session);
+}
+
+Status checkIds(const std::vector<int32_t> &ids, int64_t vocabulary,
+                const std::string &origin) {
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < 0 || ids[i] >= vocabulary)
+      return error(DSRT_INVALID_ARGUMENT,
+                   "{}: token id {} at position {} is out of range, the model "
+                   "has ids 0 to {}",
+                   origin, ids[i], i, vocabulary - 1);
+  return Status();
+}
+
+Status print(const std::string &text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+      std::fflush(stdout) != 0)
+    return error(DSRT_IO_ERROR, "cannot write to standard output: {}",
+                 std::strerror(errno));
+  return Status();
+}
+
+Result<std::string> readFile(const std::string &path) {
+  std::FILE *file = std::fopen(path.c_str(), "rb");
+  if (!file)
+    return error(DSRT_NOT_FOUND, "cannot open '{}': {}", path,
+                 std::strerror(errno));
+  std::string text;
+  char buffer[65536];
+  size_t count;
+  while ((count = std::fread(buffer, 1, sizeof(buffer), file)) > 0)
+    text.append(buffer, count);
+  int failure = std::ferror(file) ? errno : 0;
+  std::fclose(file);
+  if (failure)
+    return error(DSRT_IO_ERROR, "cannot read '{}': {}", path,
+                 std::strerror(failure));
+  return text;
+}
+
+double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+} // namespace dsrt

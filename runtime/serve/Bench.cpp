@@ -1,0 +1,220 @@
+//===- Bench.cpp - The command `bench` --------------------------------------===//
+//
+// Speed of prefill and decode, and the limits of the machine they run on,
+// measured in the same run, so that each speed also comes as a fraction of what
+// is possible.
+//
+// Prefill is held against the peak of the multiply units, decode of one sequence
+// against the read bandwidth: each of its tokens has to read the weights it uses
+// and the cache. A model that fits in the processor's caches can be above 1.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/serve/Application.h"
+#include "runtime/serve/Machine.h"
+#include "runtime/serve/TokenCost.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace dsrt {
+
+namespace {
+
+struct BenchOptions {
+  ModelOptions model;
+  std::optional<int64_t> promptTokens;
+  int64_t genTokens = 64, repeat = 3;
+  bool json = false;
+};
+
+struct Summary {
+  double least, median, most;
+};
+
+Summary summarize(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return {values.front(), (values[(n - 1) / 2] + values[n / 2]) / 2,
+          values.back()};
+}
+
+struct Measured {
+  std::vector<double> prefill, decode; // tokens per second of each repeat
+  double readySeconds = 0, firstTokenSeconds = 0;
+};
+
+int32_t mostLikely(const StepOutput &output, int64_t vocabulary) {
+  return static_cast<int32_t>(
+      std::max_element(output.logits, output.logits + vocabulary) -
+      output.logits);
+}
+
+/// One prompt and its continuation, timed.
+Status measureOnce(Session &session, const std::vector<int32_t> &prompt,
+                   int64_t genTokens, double programBegin, Measured &result) {
+  const int64_t vocabulary = session.limits().vocabulary;
+  const int64_t limit = session.limits().maxTokens;
+  const int64_t length = static_cast<int64_t>(prompt.size());
+  Result<int32_t> sequence = session.addSequence();
+  if (!sequence.ok())
+    return sequence.status();
+
+  const double begin = now();
+  Result<StepOutput> output = StepOutput();
+  for (int64_t at = 0; at < length; at += limit) {
+    StepChunk chunk = {*sequence, prompt.data() + at,
+                       std::min(limit, length - at), 0};
+    output = session.run(&chunk, 1, DSRT_ENTRY_AUTO, /*allLogits=*/false);
+    if (!output.ok())
+      return output.status();
+  }
+  int32_t id = mostLikely(*output, vocabulary);
+  const double prefilled = now();
+  if (result.prefill.empty())
+    result.firstTokenSeconds = prefilled - programBegin;
+  for (int64_t i = 0; i < genTokens; ++i) {
+    StepChunk chunk = {*sequence, &id, 1, 0};
+    output = session.run(&chunk, 1, DSRT_ENTRY_AUTO, /*allLogits=*/false);
+    if (!output.ok())
+      return output.status();
+    id = mostLikely(*output, vocabulary);
+  }
+  const double end = now();
+  result.prefill.push_back(static_cast<double>(length) / (prefilled - begin));
+  result.decode.push_back(static_cast<double>(genTokens) / (end - prefilled));
+  return session.removeSequence(*sequence);
+}
+
+nlohmann::ordered_json speedJson(const std::vector<double> &values) {
+  Summary summary = summarize(values);
+  return {{"tokens_per_s", summary.median},
+          {"tokens_per_s_min", summary.least},
+          {"tokens_per_s_max", summary.most}};
+}
+
+std::string speedLine(const char *name, const std::vector<double> &values) {
+  Summary summary = summarize(values);
+  return fmt::format("{:<8} {:>10.1f} tokens/s   (least {:.1f}, most {:.1f})\n",
+                     name, summary.median, summary.least, summary.most);
+}
+
+} // namespace
+
+Result<int> runBench(const Invocation &invocation) {
+  BenchOptions options;
+  Options parser(
+      invocation.program, "bench [options]",
+      "Measures prefill and decode of one sequence, and in the same run the "
+      "machine: read bandwidth and the peak of its multiply units. Speeds are "
+      "the median of the repeats.\n\n"
+      "fraction_of_peak: operations of the weights' products per token "
+      "(two per element used) times tokens/s, of the measured peak. "
+      "fraction_of_read_bandwidth: bytes_per_token (weights that a token uses, "
+      "experts as many as it is routed to, and the cache) times tokens/s, of "
+      "the measured bandwidth; above 1 the model fits in the processor's "
+      "caches.");
+  parser.integer("--prompt-tokens", "P", 1, 1 << 30, options.promptTokens,
+                 "tokens of the prompt (default: 128, or what the context has "
+                 "room for)");
+  parser.integer("--gen-tokens", "G", 1, 1 << 30, options.genTokens,
+                 "tokens to generate (default 64)");
+  parser.integer("--repeat", "R", 1, 1000, options.repeat,
+                 "how often (default 3)");
+  parser.flag("--json", options.json, "print one JSON object");
+  options.model.declare(parser);
+  DSRT_TRY(parser.parse(invocation.arguments));
+  if (parser.helpWanted()) {
+    DSRT_TRY(print(parser.helpText()));
+    return 0;
+  }
+  Model &model = invocation.model;
+  Result<StepLimits> limits = readStepLimits(model.module());
+  if (!limits.ok())
+    return limits.status();
+  const int64_t room = limits->context - options.genTokens;
+  const int64_t length =
+      options.promptTokens.value_or(std::clamp<int64_t>(room, 1, 128));
+  if (length > room)
+    return error(DSRT_LIMIT_EXCEEDED,
+                 "--prompt-tokens and --gen-tokens: expected at most {} "
+                 "together, the context, got {} + {}",
+                 limits->context, length, options.genTokens);
+  auto session =
+      openSession(model, options.model, 1, length + options.genTokens);
+  if (!session.ok())
+    return session.status();
+  Measured measured;
+  measured.readySeconds = now() - invocation.begin;
+
+  // Ids that spread over the vocabulary, the same in every run.
+  std::vector<int32_t> prompt(static_cast<size_t>(length));
+  for (size_t i = 0; i < prompt.size(); ++i)
+    prompt[i] = static_cast<int32_t>((i * 7919 + 17) %
+                                     static_cast<size_t>(limits->vocabulary));
+  for (int64_t i = 0; i < options.repeat; ++i)
+    DSRT_TRY(measureOnce(**session, prompt, options.genTokens, invocation.begin,
+                         measured));
+  const uint64_t peakBytes = peakResidentBytes(); // before the buffers below
+  const MachineLimits machine = measureMachine((*session)->team());
+
+  const Module &module = model.module();
+  const TokenCost cost =
+      tokenCost(module, model.source(options.model.folder));
+  const dsrt_entry *entry = module.findEntry("decode");
+  entry = entry ? entry : module.findEntry("prefill");
+  const double cached = static_cast<double>(length) +
+                        (static_cast<double>(options.genTokens) + 1) / 2;
+  const double bytesPerToken =
+      cost.weightBytes +
+      cached * static_cast<double>(cacheBytesPerToken(module, *entry));
+  const double prefillFraction = summarize(measured.prefill).median *
+                                 cost.operations / machine.operationsPerSecond;
+  const double decodeFraction = summarize(measured.decode).median *
+                                bytesPerToken / machine.readBytesPerSecond;
+
+  if (options.json) {
+    nlohmann::ordered_json json;
+    json["machine"] = {{"threads", (*session)->team().size()},
+                       {"read_gb_per_s", machine.readBytesPerSecond / 1e9},
+                       {"bf16_gflops", machine.operationsPerSecond / 1e9},
+                       {"bf16_instruction", machine.instruction}};
+    json["prefill"] = speedJson(measured.prefill);
+    json["prefill"]["tokens"] = length;
+    json["prefill"]["flops_per_token"] = cost.operations;
+    json["prefill"]["fraction_of_peak"] = prefillFraction;
+    json["decode"] = speedJson(measured.decode);
+    json["decode"]["tokens"] = options.genTokens;
+    json["decode"]["bytes_per_token"] = bytesPerToken;
+    json["decode"]["experts_per_token"] = cost.expertsPerToken;
+    json["decode"]["fraction_of_read_bandwidth"] = decodeFraction;
+    json["start"] = {{"ready_s", measured.readySeconds},
+                     {"first_token_s", measured.firstTokenSeconds}};
+    json["memory"] = {{"plan_bytes", (*session)->planBytes()},
+                      {"peak_rss_bytes", peakBytes}};
+    DSRT_TRY(print(json.dump() + "\n"));
+    return 0;
+  }
+  std::string text = fmt::format(
+      "machine  {:.1f} GB/s read, {:.0f} GFLOP/s ({}), {} threads\n",
+      machine.readBytesPerSecond / 1e9, machine.operationsPerSecond / 1e9,
+      machine.instruction, (*session)->team().size());
+  text += speedLine("prefill", measured.prefill);
+  text += fmt::format("{:>19.1f} % of the peak, {:.1f} MFLOP per token\n",
+                      100 * prefillFraction, cost.operations / 1e6);
+  text += speedLine("decode", measured.decode);
+  text += fmt::format("{:>19.1f} % of the read bandwidth, {} per token{}\n",
+                      100 * decodeFraction, formatBytes(bytesPerToken),
+                      cost.expertsPerToken
+                          ? fmt::format(" with {} experts", cost.expertsPerToken)
+                          : "");
+  text += fmt::format("start    ready after {:.3f} s, first token after {:.3f} "
+                      "s\nmemory   {} planned, {} resident at most\n",
+                      measured.readySeconds, measured.firstTokenSeconds,
+                      formatBytes(static_cast<double>((*session)->planBytes())),
+                      formatBytes(static_cast<double>(peakBytes)));
+  DSRT_TRY(print(text));
+  return 0;
+}
+
+} // namespace dsrt

@@ -1,0 +1,159 @@
+//===- Describe.cpp - The command `describe` --------------------------------===//
+//
+// Prints the tables of a compiled model: nothing is loaded and nothing runs.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/serve/Application.h"
+#include "runtime/serve/TokenCost.h"
+
+#include <map>
+
+namespace dsrt {
+
+namespace {
+
+/// "f32 [?<=512, 2048]": sizes known at the call show their bound.
+std::string typeText(const dsrt_value &value) {
+  if (value.dtype == DSRT_INDEX)
+    return value.bound[0] > 0 ? fmt::format("index <={}", value.bound[0])
+                              : std::string("index");
+  std::string text = fmt::format("{} [", elementTypeName(value.dtype));
+  for (int64_t i = 0; i < value.rank; ++i) {
+    text += i ? ", " : "";
+    if (value.shape[i] >= 0)
+      text += fmt::format("{}", value.shape[i]);
+    else if (value.bound[i] > 0)
+      text += fmt::format("?<={}", value.bound[i]);
+    else
+      text += "?";
+  }
+  return text + "]";
+}
+
+std::string header(const Module &module) {
+  const dsrt_module &m = module.tables();
+  std::string text = fmt::format(
+      "model       {}\ntarget      {}\nsource      {}\nABI version {}\n"
+      "context     {} tokens\nbos         {}\neos         ",
+      m.name, m.target, m.source, m.abi_version, m.context_length,
+      m.bos_token < 0 ? "none" : fmt::format("{}", m.bos_token));
+  for (uint64_t i = 0; i < m.eos_count; ++i)
+    text += fmt::format("{}{}", i ? ", " : "", m.eos_tokens[i]);
+  return text + (m.eos_count ? "\n" : "none\n");
+}
+
+std::string entryTable(const Module &module) {
+  const dsrt_module &m = module.tables();
+  std::string text = fmt::format("\nentries ({})\n", m.entry_count);
+  for (uint64_t i = 0; i < m.entry_count; ++i) {
+    const dsrt_entry &entry = m.entries[i];
+    text += fmt::format("  {}\n", entry.name);
+    for (uint64_t k = 0; k < entry.arg_count; ++k)
+      text += fmt::format("    {:<14} {}\n", module.name(entry.args[k]),
+                          typeText(entry.args[k]));
+    for (uint64_t k = 0; k < entry.result_count; ++k)
+      text += fmt::format("    -> {:<11} {}\n", module.name(entry.results[k]),
+                          typeText(entry.results[k]));
+  }
+  return text;
+}
+
+std::string kernelTable(const Module &module) {
+  const dsrt_module &m = module.tables();
+  int64_t sites = 0;
+  for (uint64_t i = 0; i < m.kernel_count; ++i)
+    sites += m.kernels[i].call_sites;
+  std::string text = fmt::format("\nkernels ({}, called at {} places)\n",
+                                 m.kernel_count, sites);
+  for (uint64_t i = 0; i < m.kernel_count; ++i)
+    text += fmt::format("  {:>5} x {}\n", m.kernels[i].call_sites,
+                        module.string(m.kernels[i].name));
+  return text;
+}
+
+std::string weightTable(const Module &module, bool all) {
+  const dsrt_module &m = module.tables();
+  std::map<int64_t, std::pair<uint64_t, double>> byType;
+  double total = 0;
+  uint64_t tensors = 0;
+  for (uint64_t i = 0; i < m.weight_count; ++i) {
+    const dsrt_weight &weight = m.weights[i];
+    const uint64_t count =
+        weight.stacked ? static_cast<uint64_t>(weight.shape[0]) : 1;
+    byType[weight.dtype].first += count;
+    byType[weight.dtype].second += weightBytes(weight);
+    total += weightBytes(weight);
+    tensors += count;
+  }
+  std::string text = fmt::format("\nweights ({} of {} tensors, {})\n",
+                                 m.weight_count, tensors, formatBytes(total));
+  for (const auto &[dtype, sum] : byType)
+    text += fmt::format("  {:<9} {:>7} tensors {:>10}\n", elementTypeName(dtype),
+                        sum.first, formatBytes(sum.second));
+  for (uint64_t i = 0; all && i < m.weight_count; ++i) {
+    const dsrt_weight &weight = m.weights[i];
+    text += fmt::format(
+        "  {} {} [{}]{}\n", module.string(weight.key),
+        elementTypeName(weight.dtype),
+        fmt::join(weight.shape, weight.shape + weight.rank, ", "),
+        weight.scale_of >= 0
+            ? fmt::format(" scales of {}",
+                          module.string(m.weights[weight.scale_of].key))
+            : "");
+  }
+  if (!all && m.weight_count)
+    text += "  (--weights lists them)\n";
+  return text;
+}
+
+std::string memoryPlan(const Module &module) {
+  const dsrt_module &m = module.tables();
+  std::string text = "\nmemory\n";
+  for (uint64_t i = 0; i < m.entry_count; ++i)
+    text += fmt::format("  workspace of {:<12} {:>14} bytes\n",
+                        m.entries[i].name, m.entries[i].workspace_bytes);
+  text += fmt::format("  workspace              {:>16} bytes\n",
+                      m.workspace_bytes);
+  int64_t token = 0;
+  for (const char *name : {"decode", "mtp"})
+    if (const dsrt_entry *entry = module.findEntry(name))
+      token += cacheBytesPerToken(module, *entry);
+  if (token == 0)
+    return text;
+  text += fmt::format("  cache per token        {:>16} bytes\n", token);
+  Result<StepLimits> limits = readStepLimits(module);
+  if (!limits.ok())
+    return text;
+  const double cache = static_cast<double>(token) *
+                       static_cast<double>(limits->context) *
+                       static_cast<double>(limits->maxSequences);
+  return text + fmt::format("  cache of {} x {} tokens: at most {}\n"
+                            "  in total at most {}, besides the weights\n",
+                            limits->maxSequences, limits->context,
+                            formatBytes(cache),
+                            formatBytes(cache + static_cast<double>(
+                                                    m.workspace_bytes)));
+}
+
+} // namespace
+
+Result<int> runDescribe(const Invocation &invocation) {
+  bool allWeights = false;
+  Options parser(invocation.program, "describe [--weights]",
+                 "Prints what the model was compiled for: target, entries with "
+                 "their arguments and results, kernels, weights, memory plan. "
+                 "Needs no weights.");
+  parser.flag("--weights", allWeights, "list every weight");
+  DSRT_TRY(parser.parse(invocation.arguments));
+  if (parser.helpWanted()) {
+    DSRT_TRY(print(parser.helpText()));
+    return 0;
+  }
+  const Module &module = invocation.model.module();
+  DSRT_TRY(print(header(module) + entryTable(module) + kernelTable(module) +
+                 weightTable(module, allWeights) + memoryPlan(module)));
+  return 0;
+}
+
+} // namespace dsrt

@@ -1,0 +1,91 @@
+//===- TensorFile.cpp - Writes a safetensors file ---------------------------===//
+//
+// The format: the length of the header as 8 bytes little endian, the header as
+// JSON padded with spaces to 8 bytes, the data without gaps.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/serve/TensorFile.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace dsrt {
+
+TensorFile::~TensorFile() {
+  if (descriptor >= 0)
+    ::close(descriptor);
+}
+
+Status TensorFile::failed(const char *action) {
+  return error(DSRT_IO_ERROR, "cannot {} '{}': {}", action, path,
+               std::strerror(errno));
+}
+
+size_t TensorFile::declare(const std::string &name, const char *type,
+                           int64_t rows, int64_t columns) {
+  tensors.push_back({name, type, rows, columns, dataBytes});
+  dataBytes += static_cast<uint64_t>(rows) * static_cast<uint64_t>(columns) * 4;
+  return tensors.size() - 1;
+}
+
+Status TensorFile::create(const std::string &file) {
+  path = file;
+  nlohmann::ordered_json header;
+  for (const Tensor &tensor : tensors)
+    header[tensor.name] = {
+        {"dtype", tensor.type},
+        {"shape", {tensor.rows, tensor.columns}},
+        {"data_offsets",
+         {tensor.offset, tensor.offset + static_cast<uint64_t>(tensor.rows) *
+                                             static_cast<uint64_t>(
+                                                 tensor.columns) *
+                                             4}}};
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  uint64_t length = text.size();
+  text.insert(0, reinterpret_cast<const char *>(&length), sizeof(length));
+  dataStart = text.size();
+
+  descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (descriptor < 0)
+    return failed("create");
+  if (::pwrite(descriptor, text.data(), text.size(), 0) !=
+          static_cast<ssize_t>(text.size()) ||
+      ::ftruncate(descriptor, static_cast<off_t>(dataStart + dataBytes)) != 0)
+    return failed("write");
+  return Status();
+}
+
+Status TensorFile::writeRows(size_t index, int64_t row, int64_t count,
+                             const void *data) {
+  const Tensor &tensor = tensors[index];
+  const uint64_t rowBytes = static_cast<uint64_t>(tensor.columns) * 4;
+  const char *bytes = static_cast<const char *>(data);
+  uint64_t left = static_cast<uint64_t>(count) * rowBytes;
+  uint64_t offset =
+      dataStart + tensor.offset + static_cast<uint64_t>(row) * rowBytes;
+  while (left > 0) {
+    ssize_t written = ::pwrite(descriptor, bytes, left,
+                               static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return failed("write");
+    bytes += written;
+    offset += static_cast<uint64_t>(written);
+    left -= static_cast<uint64_t>(written);
+  }
+  return Status();
+}
+
+Status TensorFile::close() {
+  if (::close(std::exchange(descriptor, -1)) != 0)
+    return failed("write");
+  return Status();
+}
+
+} // namespace dsrt

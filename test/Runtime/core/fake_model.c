@@ -1,0 +1,243 @@
+/*===- fake_model.c - A model by hand, for tests of the runtime -------------===*\
+|*
+|* Has the entries, tables and caches of a compiled model, and arithmetic simple
+|* enough to know its answers: a token's cache row holds its id and position,
+|* and the hidden state of a row is what it reads back through the block table:
+|*
+|*   s = 0; for every kept position p of its sequence up to its own:
+|*     s = (7 * s + id(p) + p) mod 97
+|*   hidden = [s, id, position, entry]     logits[v] = -|v - next|,
+|*     next = (s + position + 1) mod 32
+|*
+|* so that a wrong page, slot, prefix sum or position changes the answer. Every
+|* row it reads is checked to be the position it should be, else the entry
+|* fails. FAKE_* macros make the broken variants.
+|*
+\*===----------------------------------------------------------------------===*/
+
+#include "dsrt/abi.h"
+
+#include <stddef.h>
+
+enum { V = 32, H = 4, PAGE = 64, ROW = 2, MAX_TOKENS = 16, MAX_SEQUENCES = 4 };
+enum { CONTEXT = 320, PAGES = CONTEXT / PAGE, PREFILL_KV = 16 };
+
+#ifndef FAKE_ABI_VERSION
+#define FAKE_ABI_VERSION DSRT_ABI_VERSION
+#endif
+#ifndef FAKE_MAGIC
+#define FAKE_MAGIC DSRT_MAGIC
+#endif
+#ifndef FAKE_CONTEXT
+#define FAKE_CONTEXT CONTEXT
+#endif
+#ifndef FAKE_CACHE_WIDTH
+#define FAKE_CACHE_WIDTH ROW
+#endif
+#ifndef FAKE_SOURCE
+#define FAKE_SOURCE "splat:1"
+#endif
+#ifdef FAKE_UNKNOWN_ARGUMENT
+#define TOKENS_NAME "tomatoes"
+#else
+#define TOKENS_NAME "tokens"
+#endif
+
+/* The string table, and the offset of each name in it. */
+struct strings {
+  char tokens[9], positions[10], slots[6], block_table[12], cu_q_lens[10],
+      cu_kv_lens[11], kv_total[9], logit_rows[11], hidden[7], logits[7],
+      cache0[8], cache1[8], hidden0[9], embedding[26], kernel[12], experts[40];
+};
+static const struct strings strings = {
+    TOKENS_NAME,  "positions",
+    "slots",      "block_table",
+    "cu_q_lens",  "cu_kv_lens",
+    "kv_total",   "logit_rows",
+    "hidden",     "logits",
+    "cache.0",    "cache.1",
+    "hidden.0",   "model.embed_tokens.weight",
+    "fake_hidden", "model.layers.0.mlp.experts.*.up.weight"};
+#define NAME(field) ((int64_t)offsetof(struct strings, field))
+
+#define I32_1(field, bound) {NAME(field), DSRT_I32, 1, {-1, 0, 0, 0}, {bound, 0, 0, 0}}
+#define INPUTS(kv_bound)                                                       \
+  {NAME(tokens), DSRT_I32, 1, {-1, 0, 0, 0}, {MAX_TOKENS, 0, 0, 0}},           \
+      I32_1(positions, MAX_TOKENS), I32_1(slots, MAX_TOKENS),                  \
+      {NAME(block_table), DSRT_I32, 2, {-1, -1, 0, 0}, {MAX_SEQUENCES, PAGES, 0, 0}}, \
+      I32_1(cu_q_lens, MAX_SEQUENCES + 1),                                     \
+      I32_1(cu_kv_lens, MAX_SEQUENCES + 1),                                    \
+      {NAME(kv_total), DSRT_INDEX, 0, {0, 0, 0, 0}, {kv_bound, 0, 0, 0}},      \
+      I32_1(logit_rows, MAX_TOKENS)
+#define CACHE(field)                                                           \
+  {NAME(field), DSRT_F32, 3, {-1, PAGE, FAKE_CACHE_WIDTH, 0}, {0, PAGE, FAKE_CACHE_WIDTH, 0}}
+#define FLOATS(field, width)                                                   \
+  {NAME(field), DSRT_F32, 2, {-1, width, 0, 0}, {MAX_TOKENS, width, 0, 0}}
+
+static const dsrt_value prefill_args[] = {INPUTS(PREFILL_KV), CACHE(cache0)};
+static const dsrt_value decode_args[] = {INPUTS(MAX_SEQUENCES * CONTEXT),
+                                         CACHE(cache0)};
+static const dsrt_value results[] = {FLOATS(logits, V), FLOATS(hidden, H),
+                                     CACHE(cache0), FLOATS(hidden0, H)};
+static const dsrt_value mtp_args[] = {INPUTS(MAX_SEQUENCES * CONTEXT),
+                                      FLOATS(hidden, H), CACHE(cache1)};
+static const dsrt_value mtp_results[] = {FLOATS(logits, V), FLOATS(hidden, H),
+                                         CACHE(cache1)};
+
+enum { LOGITS_BYTES = MAX_TOKENS * V * 4, HIDDEN_BYTES = MAX_TOKENS * H * 4 };
+enum { WORKSPACE = LOGITS_BYTES + 2 * HIDDEN_BYTES };
+
+struct rows {
+  const dsrt_buffer *args, *cache;
+  float *hidden, *embedding;
+  int entry, failed;
+};
+
+/* The hidden state of the rows [begin, end) of the step. */
+static void hidden_rows(void *context, int64_t begin, int64_t end) {
+  struct rows *rows = context;
+  const dsrt_buffer *args = rows->args;
+  const int32_t *tokens = args[0].data, *positions = args[1].data;
+  const int32_t *table = args[3].data, *q = args[4].data, *kv = args[5].data;
+  const float *cache = rows->cache->data;
+  for (int64_t t = begin; t < end; ++t) {
+    int64_t b = 0;
+    while (q[b + 1] <= t)
+      ++b;
+    int64_t length = kv[b + 1] - kv[b];
+    int64_t position = length - (q[b + 1] - t);
+    rows->failed |= position != positions[t];
+    int64_t s = 0;
+    for (int64_t p = 0; p <= position; ++p) {
+      int64_t page = table[b * args[3].sizes[1] + p / PAGE];
+      const float *row = cache + (page * PAGE + p % PAGE) * FAKE_CACHE_WIDTH;
+      rows->failed |= row[1] != (float)p;
+      s = (7 * s + (int64_t)row[0] + p) % 97;
+    }
+    float *hidden = rows->hidden + t * H;
+    hidden[0] = (float)s;
+    hidden[1] = (float)tokens[t];
+    hidden[2] = (float)position;
+    hidden[3] = (float)rows->entry;
+    if (rows->embedding)
+      for (int64_t i = 0; i < H; ++i)
+        rows->embedding[t * H + i] = (float)tokens[t];
+  }
+}
+
+static dsrt_status step(dsrt_call *call, const dsrt_buffer *args,
+                        const dsrt_buffer *cache, dsrt_buffer *results, int entry) {
+  int64_t T = args[0].sizes[0], R = args[7].sizes[0];
+  const int32_t *tokens = args[0].data, *positions = args[1].data;
+  const int32_t *slots = args[2].data, *logit_rows = args[7].data;
+  char *workspace = dsrt_workspace(call);
+  float *logits = (float *)workspace;
+  float *hidden = (float *)(workspace + LOGITS_BYTES);
+  float *embedding = (float *)(workspace + LOGITS_BYTES + HIDDEN_BYTES);
+  int32_t B = (int32_t)args[4].sizes[0] - 1;
+  if (args[6].sizes[0] != ((const int32_t *)args[5].data)[B])
+    return 9;
+  const float *const *weights = (const float *const *)dsrt_weights(call);
+  if (weights[0][0] != 1.0f)
+    return 9;
+
+  for (int64_t t = 0; t < T; ++t) {
+    float *row = (float *)cache->data + (int64_t)slots[t] * FAKE_CACHE_WIDTH;
+    row[0] = (float)tokens[t];
+    row[1] = (float)positions[t];
+  }
+  struct rows rows = {args, cache, hidden, embedding, entry, 0};
+  dsrt_status status = dsrt_parallel(call, hidden_rows, &rows, T, T);
+  if (status)
+    return status;
+  if (rows.failed)
+    return 9;
+  for (int64_t r = 0; r < R; ++r) {
+    const float *h = hidden + logit_rows[r] * H;
+    int next = (int)(h[0] + h[2] + 1) % V;
+    for (int v = 0; v < V; ++v)
+      logits[r * V + v] = (float)(v < next ? v - next : next - v);
+  }
+  results[0] = (dsrt_buffer){logits, {R, V, 0, 0}};
+  results[1] = (dsrt_buffer){hidden, {T, H, 0, 0}};
+  results[2] = *cache;
+  if (entry < 2)
+    results[3] = (dsrt_buffer){embedding, {T, H, 0, 0}};
+  return 0;
+}
+
+static dsrt_status prefill(dsrt_call *call, const dsrt_buffer *args,
+                           dsrt_buffer *results) {
+  const int32_t *kv = args[5].data;
+  if (kv[args[5].sizes[0] - 1] != args[0].sizes[0])
+    return 9; /* not fresh */
+  return step(call, args, &args[8], results, 0);
+}
+
+static dsrt_status decode(dsrt_call *call, const dsrt_buffer *args,
+                          dsrt_buffer *results) {
+  return step(call, args, &args[8], results, 1);
+}
+
+/* Fails unless it is given the main model's hidden state of the same row. */
+static dsrt_status mtp(dsrt_call *call, const dsrt_buffer *args,
+                       dsrt_buffer *results) {
+  const float *hidden = args[8].data;
+  const int32_t *positions = args[1].data;
+  for (int64_t t = 0; t < args[0].sizes[0]; ++t)
+    if (hidden[t * H + 2] != (float)positions[t])
+      return 9;
+  return step(call, args, &args[9], results, 2);
+}
+
+#ifdef FAKE_CHECK
+static dsrt_status failing_check(dsrt_call *call, const dsrt_buffer *args,
+                                 dsrt_buffer *results) {
+  (void)args, (void)results;
+  static const float actual[3] = {1.0f, 2.0f, 3.5f};
+  static const float expected[3] = {1.0f, 2.0f, 3.0f};
+  dsrt_expectation expectation = {"check.mlir:7:3", actual, expected, DSRT_F32,
+                                  3, FAKE_CHECK, 0.0, 0};
+  return dsrt_expect(call, &expectation);
+}
+#endif
+
+static const dsrt_entry entries[] = {
+#ifdef FAKE_CHECK
+    {"numbers", failing_check, NULL, NULL, 0, 0, 0},
+#else
+    {"prefill", prefill, prefill_args, results, 9, 4, WORKSPACE},
+    {"decode", decode, decode_args, results, 9, 4, WORKSPACE},
+    {"mtp", mtp, mtp_args, mtp_results, 10, 3, WORKSPACE},
+#endif
+};
+
+static const dsrt_weight weights[] = {
+    {NAME(embedding), DSRT_F32, 2, {V, H, 0, 0}, 0, -1, 0},
+    {NAME(experts), DSRT_BF16, 3, {8, 4, H, 0}, 1, -1, 0}};
+static const dsrt_kernel kernels[] = {{NAME(kernel), 3}};
+static const int64_t eos_tokens[] = {31};
+
+static const dsrt_module module = {FAKE_MAGIC,
+                                   FAKE_ABI_VERSION,
+                                   "fake",
+                                   "host:test",
+                                   FAKE_SOURCE,
+                                   (const char *)&strings,
+                                   weights,
+                                   kernels,
+                                   entries,
+                                   eos_tokens,
+                                   2,
+                                   1,
+                                   sizeof(entries) / sizeof(entries[0]),
+                                   1,
+                                   0,
+                                   FAKE_CONTEXT,
+                                   WORKSPACE};
+
+__attribute__((visibility("default"))) const dsrt_module *
+dsrt_module_query(uint32_t max_abi_version) {
+  (void)max_abi_version;
+  return &module;
+}
