@@ -22,8 +22,9 @@ void deepseek::buildHostDevicePipeline(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createHostBufferizeKernels());
-  kernels.addPass(createCanonicalizerPass());
+  // First equal views become one, then copies of a view onto itself vanish.
   kernels.addPass(createCSEPass());
+  kernels.addPass(createCanonicalizerPass());
   kernels.addNestedPass<func::FuncOp>(createHostVectorizeLinalg());
   kernels.addPass(createCSEPass());
   kernels.addNestedPass<func::FuncOp>(createHostExpandFloats());

@@ -1,0 +1,73 @@
+// RUN: ds-opt %s --host-vectorize-linalg --cse -split-input-file | FileCheck %s
+
+// A sum has 16 lanes, a masked tail that leaves the other lanes alone, and a
+// fixed tree; the scale is read once per block of 128.
+// CHECK-LABEL: func.func @dot
+// CHECK-SAME: %[[X:.*]]: memref<200xf32>, %[[W:.*]]: memref<200xbf16>, %[[S:.*]]: memref<2xf32>
+// CHECK: %[[ACC:.*]] = scf.for %[[K:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%[[A:.*]] = %{{.*}}) -> (vector<16xf32>)
+// CHECK: vector.load %[[X]][%[[K]]] : memref<200xf32>, vector<16xf32>
+// CHECK: vector.load %[[W]][%[[K]]] : memref<200xbf16>, vector<16xbf16>
+// CHECK: memref.load %[[S]]
+// CHECK: vector.broadcast
+// CHECK: math.fma {{.*}}, %[[A]] : vector<16xf32>
+// CHECK: scf.if
+// CHECK: vector.create_mask
+// CHECK: vector.maskedload
+// CHECK: arith.select {{.*}} : vector<16xi1>, vector<16xf32>
+// CHECK: vector.shuffle {{.*}} [0, 1, 2, 3, 4, 5, 6, 7]
+// CHECK: vector.shuffle {{.*}} [8, 9, 10, 11, 12, 13, 14, 15]
+// CHECK: arith.addf {{.*}} : vector<8xf32>
+// CHECK: arith.addf {{.*}} : vector<1xf32>
+// CHECK: memref.store
+func.func @dot(%x: memref<200xf32>, %w: memref<200xbf16>, %s: memref<2xf32>, %y: memref<f32>) {
+  linalg.generic {indexing_maps = [affine_map<(k) -> (k)>, affine_map<(k) -> (k)>,
+                                   affine_map<(k) -> (k floordiv 128)>, affine_map<(k) -> ()>],
+                  iterator_types = ["reduction"]}
+      ins(%x, %w, %s : memref<200xf32>, memref<200xbf16>, memref<2xf32>) outs(%y : memref<f32>) {
+  ^bb0(%a: f32, %b: bf16, %c: f32, %acc: f32):
+    %wide = arith.extf %b : bf16 to f32
+    %scaled = arith.mulf %wide, %c : f32
+    %sum = math.fma %a, %scaled, %acc : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+// Where the inner parallel loop is contiguous the outputs are the lanes, and the
+// reduction runs in program order.
+// CHECK-LABEL: func.func @axpy
+// CHECK: scf.for
+// CHECK: vector.load %{{.*}} : memref<512xf32>, vector<16xf32>
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: math.fma
+// CHECK: vector.store
+func.func @axpy(%p: memref<?xf32>, %v: memref<?x512xf32>, %y: memref<512xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(s, c) -> (s)>, affine_map<(s, c) -> (s, c)>,
+                                   affine_map<(s, c) -> (c)>],
+                  iterator_types = ["reduction", "parallel"]}
+      ins(%p, %v : memref<?xf32>, memref<?x512xf32>) outs(%y : memref<512xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %sum = math.fma %a, %b, %acc : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+// No loop fits 16 lanes: the op's own order.
+// CHECK-LABEL: func.func @transpose
+// CHECK-NOT: vector
+// CHECK: memref.load
+// CHECK: memref.store
+func.func @transpose(%x: memref<8x4xf32>, %y: memref<4x8xf32, strided<[1, 4]>>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j, i)>],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<8x4xf32>) outs(%y : memref<4x8xf32, strided<[1, 4]>>) {
+  ^bb0(%a: f32, %b: f32):
+    linalg.yield %a : f32
+  }
+  return
+}

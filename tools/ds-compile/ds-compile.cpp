@@ -1,0 +1,255 @@
+//===- ds-compile.cpp - A checkpoint becomes an executable ----------------===//
+//
+// The driver: import, the stages, translation and linking in one process. Every
+// step is a library call that another tool offers on its own (ds-import, ds-opt,
+// ds-translate).
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Import/Import.h"
+#include "deepseek/Pipelines/Registration.h"
+#include "deepseek/Pipelines/Stages.h"
+#include "deepseek/Target/Artifact/Artifact.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace mlir::deepseek;
+namespace cl = llvm::cl;
+namespace path = llvm::sys::path;
+
+static cl::OptionCategory category("ds-compile options");
+static cl::opt<std::string>
+    input(cl::Positional, cl::Required, cl::cat(category),
+          cl::desc("<checkpoint folder, config.json or module.mlir>"));
+static cl::opt<std::string> output("o", cl::Required, cl::cat(category),
+                                   cl::value_desc("file"),
+                                   cl::desc("Where to write the program"));
+static cl::opt<std::string>
+    emit("emit", cl::init("executable"), cl::cat(category),
+         cl::value_desc("kind"),
+         cl::desc("executable (default), shared, object, asm or llvmir"));
+static cl::opt<ResidualType> dtype(
+    "dtype", cl::init(ResidualType::BF16), cl::cat(category),
+    cl::desc("Element type of activations and cache:"),
+    cl::values(clEnumValN(ResidualType::BF16, "bf16",
+                          "as the model runs (default)"),
+               clEnumValN(ResidualType::F32, "f32", "for exact comparison")));
+static cl::opt<std::string> weights(
+    "weights", cl::cat(category), cl::value_desc("source"),
+    cl::desc("Where the weights are at run time: a folder (default: the one "
+             "compiled from), seed:N or splat:X for made-up values"));
+static cl::opt<bool>
+    trace("trace", cl::cat(category),
+          cl::desc("Return every layer's hidden state and router choices too"));
+static cl::opt<std::string> target("target", cl::init("host"),
+                                   cl::cat(category), cl::value_desc("name"),
+                                   cl::desc("host (default)"));
+static cl::opt<std::string>
+    chip("chip", cl::init("native"), cl::cat(category), cl::value_desc("name"),
+         cl::desc("Processor: native (default), x86-64-v2, x86-64-v3, "
+                  "x86-64-v4, or a name LLVM knows"));
+static cl::opt<std::string>
+    mla("mla", cl::init("auto"), cl::cat(category), cl::value_desc("form"),
+        cl::desc("Form of the attention: auto (default; expanded for a fresh "
+                 "prompt, absorbed else), expanded, absorbed"));
+static cl::opt<int64_t>
+    maxTokens("max-tokens", cl::init(512), cl::cat(category),
+              cl::value_desc("n"),
+              cl::desc("Most new tokens of one step (default 512)"));
+static cl::opt<int64_t>
+    maxSequences("max-sequences", cl::init(8), cl::cat(category),
+                 cl::value_desc("n"),
+                 cl::desc("Most sequences of one step (default 8)"));
+static cl::opt<int64_t>
+    context("context", cl::init(0), cl::cat(category), cl::value_desc("n"),
+            cl::desc("Most tokens of one sequence (default: the model's "
+                     "max_position_embeddings, at most 4096)"));
+static cl::opt<std::string>
+    dumpStages("dump-stages", cl::cat(category), cl::value_desc("folder"),
+               cl::desc("Write the module after each stage there"));
+static cl::opt<bool> timing("timing", cl::cat(category),
+                            cl::desc("Print the time of every pass"));
+static cl::opt<std::string>
+    runtimeDir("runtime-dir", cl::cat(category), cl::value_desc("folder"),
+               cl::desc("Where libdsrt.a is (default: ../lib from here)"));
+static cl::opt<std::string>
+    linker("linker", cl::cat(category), cl::value_desc("program"),
+           cl::desc("C++ compiler driver that links (default: clang++-22, "
+                    "clang++, c++ or g++)"));
+
+static constexpr const char *kOverview =
+    "A checkpoint becomes an executable\n\n"
+    "  ds-compile /models/DeepSeek-V3 -o v3 && ./v3 --prompt \"Hello\"\n"
+    "  ds-compile config.json --weights=seed:1 -o test   # made-up weights\n"
+    "  ds-compile /models/DeepSeek-V3 --dump-stages=out -o v3\n\n"
+    "The checkpoint is a folder as published: config.json, *.safetensors,\n"
+    "tokenizer.json. Only config.json is read now; the program maps the weights\n"
+    "when it starts, from the folder it was compiled from or from --model.\n";
+
+static int fail(const llvm::Twine &message) {
+  llvm::errs() << "ds-compile: error: " << message << "\n";
+  return 1;
+}
+
+/// Says what a step does when it takes long, and how long the whole took.
+class Progress {
+public:
+  Progress() : start(now()), last(start) {}
+
+  void done(llvm::StringRef step) {
+    double seconds = std::chrono::duration<double>(now() - last).count();
+    last = now();
+    if (seconds > 2)
+      llvm::errs() << "ds-compile: " << step << ": "
+                   << llvm::format("%.1f s", seconds) << "\n";
+  }
+
+  double total() const {
+    return std::chrono::duration<double>(now() - start).count();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  static Clock::time_point now() { return Clock::now(); }
+  Clock::time_point start, last;
+};
+
+/// Where the program looks for weights; absolute, it may be run from anywhere.
+static std::string weightSource() {
+  llvm::StringRef text = weights;
+  if (text.starts_with("seed:") || text.starts_with("splat:"))
+    return text.str();
+  llvm::SmallString<256> folder(text);
+  if (folder.empty()) {
+    folder = llvm::StringRef(input);
+    if (!llvm::sys::fs::is_directory(folder))
+      folder = path::parent_path(input);
+  }
+  llvm::sys::fs::make_absolute(folder);
+  path::remove_dots(folder, /*remove_dot_dot=*/true);
+  return folder.str().str();
+}
+
+static bool isModule() {
+  llvm::StringRef extension = path::extension(input);
+  return extension == ".mlir" || extension == ".mlirbc";
+}
+
+/// The `graph`-stage module of the input, or null after an error message.
+static OwningOpRef<ModuleOp> readInput(MLIRContext &mlirContext) {
+  if (isModule())
+    return parseSourceFile<ModuleOp>(input, &mlirContext);
+  llvm::Expected<ModelConfig> config = readModelConfig(input);
+  if (!config) {
+    fail(llvm::toString(config.takeError()));
+    return {};
+  }
+  ImportOptions options;
+  options.residual = dtype;
+  options.trace = trace;
+  options.source = weightSource();
+  auto module = importModel(mlirContext, *config, options);
+  if (!module) {
+    fail(llvm::toString(module.takeError()));
+    return {};
+  }
+  return std::move(*module);
+}
+
+static LogicalResult runStages(ModuleOp module) {
+  CompileOptions options;
+  options.target = target;
+  options.chip = chip;
+  options.mla = mla;
+  options.maxTokens = maxTokens;
+  options.maxSequences = maxSequences;
+  options.context = context;
+  options.dumpStages = dumpStages;
+  PassManager pm(module.getContext());
+  if (timing)
+    pm.enableTiming();
+  // Each stage ends with its own check; verifying after each of the passes
+  // would double the time of a large model.
+  pm.enableVerifier(false);
+  if (llvm::Error error = buildCompilePipeline(pm, options)) {
+    fail(llvm::toString(std::move(error)));
+    return failure();
+  }
+  return pm.run(module);
+}
+
+static ArtifactOptions artifactOptions(const char *argv0, ArtifactKind kind) {
+  ArtifactOptions options;
+  options.kind = kind;
+  options.chip = chip;
+  options.linker = linker;
+  options.runtimeDir = runtimeDir;
+  if (runtimeDir.empty()) {
+    llvm::SmallString<256> dir(path::parent_path(
+        llvm::sys::fs::getMainExecutable(argv0, nullptr)));
+    path::append(dir, "..", "lib");
+    path::remove_dots(dir, /*remove_dot_dot=*/true);
+    options.runtimeDir = dir.str().str();
+  }
+  return options;
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  registerAsmPrinterCLOptions();
+  registerPassManagerCLOptions();
+  cl::HideUnrelatedOptions(category);
+  std::string problem;
+  llvm::raw_string_ostream problems(problem);
+  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems)) {
+    llvm::StringRef line = llvm::StringRef(problem).split('\n').first;
+    line.consume_front("ds-compile: ");
+    return fail(line.rtrim(". "));
+  }
+  std::optional<ArtifactKind> kind = parseArtifactKind(emit);
+  if (!kind)
+    return fail("--emit=" + emit +
+                ": expected executable, shared, object, asm or llvmir");
+  if (target != "host")
+    return fail("--target=" + target + ": expected host");
+  if (llvm::Expected<std::string> resolved = resolveChip(chip); !resolved)
+    return fail(llvm::toString(resolved.takeError()));
+
+  Progress progress;
+  DialectRegistry registry;
+  registerDialects(registry);
+  registerImportDialects(registry);
+  registerArtifactTranslations(registry);
+  MLIRContext mlirContext(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &mlirContext);
+  OwningOpRef<ModuleOp> module = readInput(mlirContext);
+  if (!module)
+    return 1;
+  progress.done("import");
+  if (failed(runStages(*module)))
+    return 1;
+  progress.done("stages");
+  if (llvm::Error error = writeArtifact(
+          *module, artifactOptions(argv[0], *kind), output))
+    return fail(llvm::toString(std::move(error)));
+  progress.done("code generation and linking");
+  uint64_t bytes = 0;
+  llvm::sys::fs::file_size(output, bytes);
+  llvm::errs() << "ds-compile: wrote " << output << " ("
+               << llvm::format("%.1f MB", bytes / 1e6) << ") in "
+               << llvm::format("%.1f s", progress.total()) << "\n";
+  return 0;
+}
