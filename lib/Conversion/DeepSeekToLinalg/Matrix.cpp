@@ -75,6 +75,11 @@ Matrix::Matrix(TileBuilder &b, Value weight) {
       perItem = op.getType().getDimSize(1);
       source = op.getSrc();
     }
+  // A matrix that was split into heads and put together again is itself.
+  if (auto op = source.getDefiningOp<tensor::CollapseShapeOp>())
+    if (auto split = op.getSrc().getDefiningOp<tensor::ExpandShapeOp>();
+        split && split.getSrcType() == source.getType())
+      source = split.getSrc();
   auto dequantize = source.getDefiningOp<DequantizeOp>();
   bool viewed = perItem || !first;
   if (!dequantize || !viewed || !getBlockScaled(dequantize.getQ().getType())) {
