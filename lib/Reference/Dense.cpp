@@ -121,10 +121,11 @@ reference::ropeFrequencies(int64_t width, double theta,
     high += 0.001;
   for (int64_t j = 0; j < width / 2; ++j) {
     auto ramp = static_cast<float>(j - low) / static_cast<float>(high - low);
-    ramp = std::min(std::max(ramp, 0.0f), 1.0f);
+    // 1 - (1 - ramp) is not ramp in f32: the published code writes it so.
+    float smooth = 1.0f - std::min(std::max(ramp, 0.0f), 1.0f);
     float f = frequencies[j];
     frequencies[j] =
-        f / static_cast<float>(yarn->factor) * ramp + f * (1.0f - ramp);
+        f / static_cast<float>(yarn->factor) * (1.0f - smooth) + f * smooth;
   }
   return frequencies;
 }

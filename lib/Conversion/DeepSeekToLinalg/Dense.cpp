@@ -184,8 +184,9 @@ static SmallVector<float> ropeFrequencies(double theta, YarnAttr yarn,
     if (yarn) {
       float factor = yarn.getFactor().getValueAsDouble();
       float ramp = (float(j) - float(low)) / float(high - low);
-      ramp = std::min(std::max(ramp, 0.0f), 1.0f);
-      f = f / factor * ramp + f * (1 - ramp);
+      // 1 - (1 - ramp) is not ramp in f32: the published code writes it so.
+      float smooth = 1.0f - std::min(std::max(ramp, 0.0f), 1.0f);
+      f = f / factor * (1.0f - smooth) + f * smooth;
     }
     result.push_back(f);
   }
