@@ -1,0 +1,54 @@
+// RUN: ds-opt %s --pass-pipeline='builtin.module(func.func(convert-deepseek-to-linalg))' | FileCheck %s
+
+!x = tensor<?x192xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
+!x2 = tensor<?x192xf8E4M3FN, #deepseek.block_scaled<[1, 128], power_of_two>>
+!w = tensor<64x192xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!stack = tensor<16x64x192xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+
+// The last block is 64 wide. A power of two comes out of the exponent bits.
+// CHECK-LABEL: func.func @quantize
+// CHECK: scf.forall (%[[T:.*]], %[[B:.*]]) in (%{{.*}}, 2)
+// CHECK: arith.minsi %{{.*}}, %c128
+// CHECK: math.absf
+// CHECK: arith.divf %{{.*}}, %cst{{.*}} : f32
+// CHECK: arith.bitcast
+// CHECK: arith.shrui
+// CHECK: arith.divf
+// CHECK: arith.truncf %{{.*}} : f32 to f8E4M3FN
+func.func @quantize(%x: tensor<?x192xbf16>, %o0: !x2, %o1: tensor<?x2xf32>) -> (!x2, tensor<?x2xf32>) {
+  %q, %s = deepseek.quantize %x : (tensor<?x192xbf16>) -> (!x2, tensor<?x2xf32>)
+  return %q, %s : !x2, tensor<?x2xf32>
+}
+
+// By itself, dequantize writes its result.
+// CHECK-LABEL: func.func @dequantize
+// CHECK: scf.forall
+// CHECK: arith.extf %{{.*}} : f8E4M3FN to f32
+// CHECK: arith.mulf
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+func.func @dequantize(%q: !x, %s: tensor<?x2xf32>, %out: tensor<?x192xbf16>) -> tensor<?x192xbf16> {
+  %y = deepseek.dequantize %q, %s : (!x, tensor<?x2xf32>) -> tensor<?x192xbf16>
+  return %y : tensor<?x192xbf16>
+}
+
+// A partial sum per block of inputs, scaled, added: one whole block, one of 64.
+// CHECK-LABEL: func.func @scaled_linear
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins({{.*}}tensor<4x128xf8E4M3FN>, tensor<64x128xf8E4M3FN>)
+// CHECK: arith.mulf
+// CHECK: arith.mulf
+// CHECK: arith.addf
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins({{.*}}tensor<4x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+func.func @scaled_linear(%x: !x, %xs: tensor<?x2xf32>, %w: !w, %ws: tensor<1x2xf32>, %out: tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+  %y = deepseek.scaled_linear %x, %xs, %w, %ws : (!x, tensor<?x2xf32>, !w, tensor<1x2xf32>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+
+// CHECK-LABEL: func.func @scaled_grouped_linear
+// CHECK: scf.forall (%[[O:.*]], %[[E:.*]]) = (0, 0) to (64, 16) step (64, 1)
+// CHECK: tensor.extract_slice %{{.*}}[%[[E]], 0, 0] [1, 64, 192]
+func.func @scaled_grouped_linear(%x: !x, %xs: tensor<?x2xf32>, %w: !stack, %ws: tensor<16x1x2xf32>, %offsets: tensor<17xi32>,
+                                 %out: tensor<?x64xbf16>) -> tensor<?x64xbf16> {
+  %y = deepseek.scaled_grouped_linear %x, %xs, %w, %ws, %offsets
+      : (!x, tensor<?x2xf32>, !stack, tensor<16x1x2xf32>, tensor<17xi32>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
