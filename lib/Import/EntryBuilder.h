@@ -1,5 +1,4 @@
-//===- EntryBuilder.h - Builds the body of one entry -------------*- C++
-//-*-===//
+//===- EntryBuilder.h - Builds the body of one entry ------------*- C++ -*-===//
 //
 // What the builders of attention, MLPs and experts have in common: where to
 // build, the config, the step's inputs, and the few ops that occur everywhere

@@ -43,6 +43,15 @@ void FieldReader::expected(StringRef field, const Twine &expected) {
                .str();
 }
 
+std::optional<int64_t> FieldReader::asInteger(const json::Value &value) {
+  // Out of this range LLVM's own conversion of a float is undefined.
+  constexpr double kLimit = 9e18;
+  std::optional<double> number = value.getAsNumber();
+  if (!number || !(std::abs(*number) < kLimit))
+    return std::nullopt;
+  return value.getAsInteger();
+}
+
 int64_t FieldReader::integer(StringRef field, int64_t low, int64_t high,
                              std::optional<int64_t> byDefault) {
   const json::Value *value = find(field);
@@ -50,7 +59,7 @@ int64_t FieldReader::integer(StringRef field, int64_t low, int64_t high,
     return *byDefault;
   std::optional<int64_t> number;
   if (value)
-    number = value->getAsInteger();
+    number = asInteger(*value);
   if (number && *number >= low && *number <= high)
     return *number;
   expected(field, "an integer from " + Twine(low) + " to " + Twine(high));

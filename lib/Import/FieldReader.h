@@ -1,5 +1,4 @@
-//===- FieldReader.h - Typed fields of a JSON object -------------*- C++
-//-*-===//
+//===- FieldReader.h - Typed fields of a JSON object ------------*- C++ -*-===//
 //
 // Reads the fields of a config with their type, range and default, and words
 // the errors. The first error stays; what is read after it has a harmless
@@ -56,6 +55,9 @@ public:
 
   /// Records `FILE: field 'x': expected <expected>, got <the field's value>`.
   void expected(llvm::StringRef field, const llvm::Twine &expected);
+
+  /// An integer that JSON may have written as 128.0.
+  static std::optional<int64_t> asInteger(const llvm::json::Value &value);
 
 private:
   const llvm::json::Object *object;

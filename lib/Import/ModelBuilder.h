@@ -1,8 +1,17 @@
-//===- ModelBuilder.h - Builds the entries of a model ------------*- C++
-//-*-===//
+//===- ModelBuilder.h - Builds the entries of a model -----------*- C++ -*-===//
 //
-// One call per entry. Their signatures are those that the runtime binds: see
-// the page on the stages in the documentation.
+// One call per entry. The runtime binds arguments and results by these names:
+//
+//   prefill, decode: tokens [T], the step, cache.0 .. cache.(L-1)
+//     -> logits [R, V], hidden [T, H] (after the last norm), the caches;
+//        traced: hidden.0 (the embedding), hidden.i (after layer i - 1), and
+//        router_idx.i, router_w.i of every mixture
+//   mtp, mtp_1 ..: tokens [T] (the next ones), hidden [T, H], the step, cache.L
+//     -> logits [R, V], hidden [T, H] (after its own norm), cache.L
+//   the step: positions [T], slots [T], block_table [B, P], cu_q_lens [B+1],
+//     cu_kv_lens [B+1], kv_total, logit_rows [R]
+//
+// T tokens of B sequences, flattened; R rows of which logits are wanted.
 //
 //===----------------------------------------------------------------------===//
 

@@ -250,7 +250,7 @@ void ConfigReader::readTokens() {
   if (eos && !list)
     config.eosTokens.push_back(fields.integer("eos_token_id", 0, kMaxTokenId));
   for (size_t i = 0; list && i != list->size(); ++i) {
-    std::optional<int64_t> id = (*list)[i].getAsInteger();
+    std::optional<int64_t> id = FieldReader::asInteger((*list)[i]);
     if (!id || *id < 0 || *id > kMaxTokenId)
       return fields.expected("eos_token_id", "a token id or a list of them");
     config.eosTokens.push_back(*id);
@@ -303,8 +303,8 @@ void ConfigReader::readQuantization(FieldReader quantization) {
   const json::Array *sizes = block ? block->getAsArray() : nullptr;
   std::optional<int64_t> rows, columns;
   if (sizes && sizes->size() == 2) {
-    rows = (*sizes)[0].getAsInteger();
-    columns = (*sizes)[1].getAsInteger();
+    rows = FieldReader::asInteger((*sizes)[0]);
+    columns = FieldReader::asInteger((*sizes)[1]);
   }
   if (!rows || !columns || *rows < 1 || *columns < 1 || *rows > kMaxBlock ||
       *columns > kMaxBlock) {

@@ -1,5 +1,4 @@
-//===- WeightTable.h - The weights that a module declares --------*- C++
-//-*-===//
+//===- WeightTable.h - The weights that a module declares -------*- C++ -*-===//
 //
 // Declares a `deepseek.weight` the first time that an entry asks for it, and
 // hands out its symbol; entries share weights.

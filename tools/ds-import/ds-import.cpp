@@ -100,7 +100,7 @@ static std::string render(mlir::ModuleOp module) {
   else if (summary)
     printSummary(summarize(module), os);
   else if (bytecode)
-    (void)mlir::writeBytecodeToFile(module, os); // fails for old versions only
+    (void)mlir::writeBytecodeToFile(module, os); // of this version: cannot fail
   else {
     module.print(os);
     os << "\n"; // as ds-opt does

@@ -1,5 +1,4 @@
-//===- Import.h - A config becomes a model graph -----------------*- C++
-//-*-===//
+//===- Import.h - A config becomes a model graph ----------------*- C++ -*-===//
 //
 // Builds a `graph`-stage module from a ModelConfig: one function per entry, one
 // `deepseek.weight` per tensor of the checkpoint that the entries read. Reads

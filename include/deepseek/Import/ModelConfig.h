@@ -1,5 +1,4 @@
-//===- ModelConfig.h - A model's config.json ---------------------*- C++
-//-*-===//
+//===- ModelConfig.h - A model's config.json --------------------*- C++ -*-===//
 //
 // What `config.json` says about a model of the DeepSeek-V3 family, with every
 // default filled in and every contradiction refused: whoever holds a

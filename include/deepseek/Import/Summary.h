@@ -1,5 +1,4 @@
-//===- Summary.h - What a model graph amounts to -----------------*- C++
-//-*-===//
+//===- Summary.h - What a model graph amounts to ----------------*- C++ -*-===//
 //
 // Counts parameters, bytes and operations of a `graph`-stage module. Everything
 // is read off the ops and the weights that they use, nothing off the config: a
