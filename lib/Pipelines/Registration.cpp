@@ -8,6 +8,10 @@
 
 #include "deepseek/Conversion/Passes.h"
 #include "deepseek/Target/Passes.h"
+#include "deepseek/Conversion/Passes.h"
+#include "deepseek/Pipelines/Stages.h"
+#include "deepseek/Target/Passes.h"
+#include "deepseek/Transforms/Passes.h"
 #include "dialects/Check/IR/CheckDialect.h"
 #include "dialects/DSRT/IR/DSRTDialect.h"
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
@@ -79,6 +83,10 @@ static void registerUpstreamConversions() {
 }
 
 void deepseek::registerPasses() {
+  registerDeepSeekConversionPasses();
+  registerDeepSeekTargetPasses();
+  registerDeepSeekTransformsPasses();
+  registerPipelines();
   registerTransformsPasses();
   registerConvertDeepSeekToLinalg();
   registerUpstreamConversions();

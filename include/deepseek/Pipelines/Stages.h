@@ -1,0 +1,64 @@
+//===- Stages.h - The eight stages of a compile ------------------*- C++ -*-===//
+//
+// graph, shard, fuse, quantize, kernels, buffers, device, llvm: what holds after
+// each, and the pass pipelines that get a module there.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSEEK_PIPELINES_STAGES_H
+#define DEEPSEEK_PIPELINES_STAGES_H
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::deepseek {
+
+/// What a compile may be told.
+struct CompileOptions {
+  std::string target = "host";
+  std::string chip = "native";
+  std::string mla = "auto";
+  int64_t maxTokens = 512;
+  int64_t maxSequences = 8;
+  /// 0: the model's context, at most 4096.
+  int64_t context = 0;
+  /// Stages, by name; empty: from the first, to the last.
+  std::string startAfter;
+  std::string stopAfter;
+  /// A folder for the module after each stage, as 1.graph.mlir and so on.
+  std::string dumpStages;
+};
+
+struct Stage {
+  StringLiteral name;
+  /// What holds after the stage, in one sentence.
+  StringLiteral sentence;
+  void (*build)(OpPassManager &pm, const CompileOptions &options);
+};
+
+/// The stages, in order.
+ArrayRef<Stage> getStages();
+
+/// Adds one stage, which ends with its ds-verify-stage. An error if `options` has
+/// a value that does not exist.
+llvm::Error buildStagePipeline(OpPassManager &pm, const Stage &stage,
+                               const CompileOptions &options);
+
+/// Adds the stages from `startAfter` to `stopAfter`. With `startAfter` the module
+/// is first checked to be what that stage leaves.
+llvm::Error buildCompilePipeline(OpPassManager &pm,
+                                 const CompileOptions &options);
+
+/// Registers `ds-stage-<name>` and `ds-compile`.
+void registerPipelines();
+
+} // namespace mlir::deepseek
+
+#endif // DEEPSEEK_PIPELINES_STAGES_H

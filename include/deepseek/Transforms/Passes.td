@@ -1,0 +1,71 @@
+//===- Passes.td - Transformations of a model --------------*- tablegen -*-===//
+
+#ifndef DEEPSEEK_TRANSFORMS_PASSES_TD
+#define DEEPSEEK_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LowerMla : Pass<"ds-lower-mla", "func::FuncOp"> {
+  let summary = "Rewrites deepseek.mla into its expanded or its absorbed form";
+  let description = [{
+    `expanded` rebuilds keys and values of all cached rows (`cache_gather`, `linear`,
+    `attention`); `absorbed` moves the two halves of `kv_b` onto query and output
+    (`head_linear`, `latent_attention`, `head_linear`). `auto` is expanded in the
+    function named `prefill`, where every cached row is new, and absorbed elsewhere.
+  }];
+  let options = [
+    Option<"form", "form", "MlaForm", "MlaForm::Auto", "The form to rewrite into",
+      [{::llvm::cl::values(
+        clEnumValN(MlaForm::Auto, "auto", "expanded in @prefill, absorbed elsewhere"),
+        clEnumValN(MlaForm::Expanded, "expanded", "rebuild keys and values"),
+        clEnumValN(MlaForm::Absorbed, "absorbed", "attend to the latent cache itself"))}]>
+  ];
+  let dependentDialects = ["tensor::TensorDialect"];
+}
+
+def LowerExperts : Pass<"ds-lower-experts", "func::FuncOp"> {
+  let summary = "Rewrites deepseek.experts into dispatch, three grouped products and combine";
+}
+
+def FormKernels : Pass<"ds-form-kernels", "ModuleOp"> {
+  let summary = "Outlines every op on tensors into a function of the nested module @kernels";
+  let description = [{
+    A kernel is one core op (or a tree of elementwise arithmetic) and clones of what
+    only views or widens its operands: `dequantize`, slices, reshapes, constants. Equal
+    kernels exist once, however many layers call them. Afterwards a host function
+    holds sizes, `tensor.empty`, weights and `dsrt.dispatch`.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "dsrt::DSRTDialect",
+                           "linalg::LinalgDialect", "tensor::TensorDialect"];
+}
+
+def PlanMemory : Pass<"ds-plan-memory", "ModuleOp"> {
+  let summary = "Gives every allocation of an entry a fixed offset in the workspace";
+  let description = [{
+    Buffers whose lifetimes do not meet share bytes (best fit, in program order).
+    Sizes are taken at their bounds: `deepseek.dims` names the dimensions of an entry's
+    arguments, the options bound the names. A buffer that an entry returns lives to
+    its end. Writes `dsrt.workspace_bytes` on the entry, `dsrt.bounds` on its arguments
+    and results, and a remark of category `memory` per entry and buffer.
+  }];
+  let options = [
+    Option<"maxTokens", "max-tokens", "int64_t", "512", "Most new tokens of one step">,
+    Option<"maxSequences", "max-sequences", "int64_t", "8", "Most sequences of one step">,
+    Option<"context", "context", "int64_t", "0",
+           "Most tokens of a sequence (0: the model's context, at most 4096)">,
+    Option<"expandedPrefill", "expanded-prefill", "bool", "true",
+           "Whether @prefill only runs on fresh sequences, as under mla=auto, so that "
+           "its cached rows are at most max-tokens">
+  ];
+  let dependentDialects = ["dsrt::DSRTDialect"];
+}
+
+def VerifyStage : Pass<"ds-verify-stage", "ModuleOp"> {
+  let summary = "Checks that a module is what it should be after a stage";
+  let options = [
+    Option<"stage", "stage", "std::string", "", "graph, shard, fuse, quantize, kernels, "
+           "buffers, device or llvm">
+  ];
+}
+
+#endif // DEEPSEEK_TRANSFORMS_PASSES_TD

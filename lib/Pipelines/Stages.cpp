@@ -1,0 +1,287 @@
+//===- Stages.cpp - The eight stages of a compile -------------------------===//
+//
+// The table of stages and the only place that orders passes. A stage is a
+// pipeline of its own; a compile is a range of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Pipelines/Stages.h"
+
+#include "StagePasses.h"
+
+#include "deepseek/Conversion/Passes.h"
+#include "deepseek/Target/Host/Pipelines.h"
+#include "deepseek/Transforms/Passes.h"
+
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+//===----------------------------------------------------------------------===//
+// What each stage does
+//===----------------------------------------------------------------------===//
+
+static void buildGraph(OpPassManager &pm, const CompileOptions &) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSymbolDCEPass());
+}
+
+/// One rank: nothing to exchange.
+static void buildShard(OpPassManager &, const CompileOptions &) {}
+
+static MlaForm getMlaForm(const CompileOptions &options) {
+  return llvm::StringSwitch<MlaForm>(options.mla)
+      .Case("expanded", MlaForm::Expanded)
+      .Case("absorbed", MlaForm::Absorbed)
+      .Default(MlaForm::Auto);
+}
+
+static void buildFuse(OpPassManager &pm, const CompileOptions &options) {
+  LowerMlaOptions mla;
+  mla.form = getMlaForm(options);
+  pm.addNestedPass<func::FuncOp>(createLowerMla(mla));
+  pm.addNestedPass<func::FuncOp>(createLowerExperts());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Weights stay as they are in the checkpoint, activations as in the graph.
+static void buildQuantize(OpPassManager &, const CompileOptions &) {}
+
+static void buildKernels(OpPassManager &pm, const CompileOptions &) {
+  pm.addPass(createFormKernels());
+  pm.addPass(createConvertDeepSeekToDSRT());
+  pm.addPass(createConvertCheckToDSRT());
+}
+
+static void buildBuffers(OpPassManager &pm, const CompileOptions &options) {
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.unknownTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  PlanMemoryOptions plan;
+  plan.maxTokens = options.maxTokens;
+  plan.maxSequences = options.maxSequences;
+  plan.context = options.context;
+  plan.expandedPrefill = getMlaForm(options) == MlaForm::Auto;
+  pm.addPass(createPlanMemory(plan));
+}
+
+static void buildDevice(OpPassManager &pm, const CompileOptions &options) {
+  pm.addPass(createSetTargetPass(options.target + ":" + options.chip));
+  buildHostDevicePipeline(pm);
+}
+
+static void buildLLVM(OpPassManager &pm, const CompileOptions &) {
+  buildHostLLVMPipeline(pm);
+}
+
+static constexpr Stage kStages[] = {
+    {"graph", "canonical single-device program; checkpoint precision explicit",
+     buildGraph},
+    {"shard", "program of one rank; communication explicit", buildShard},
+    {"fuse", "forms chosen: no deepseek.mla, no deepseek.experts", buildFuse},
+    {"quantize", "the number formats of products chosen", buildQuantize},
+    {"kernels",
+     "host functions dispatch kernels, which are functions of @kernels, all on "
+     "tensors",
+     buildKernels},
+    {"buffers",
+     "the host on memrefs, every temporary at a fixed workspace offset",
+     buildBuffers},
+    {"device", "@kernels in the target's own form", buildDevice},
+    {"llvm", "the LLVM dialect only; tables and dsrt_module_query exported",
+     buildLLVM},
+};
+
+ArrayRef<Stage> deepseek::getStages() { return kStages; }
+
+//===----------------------------------------------------------------------===//
+// Ranges of stages
+//===----------------------------------------------------------------------===//
+
+static llvm::Error makeError(const Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+static llvm::Error checkOptions(const CompileOptions &options) {
+  if (options.target != "host")
+    return makeError("unknown target '" + options.target + "', expected host");
+  if (!llvm::is_contained({"auto", "expanded", "absorbed"}, options.mla))
+    return makeError("unknown mla '" + options.mla +
+                     "', expected auto, expanded or absorbed");
+  return llvm::Error::success();
+}
+
+static llvm::Expected<size_t> findStage(StringRef option, StringRef name) {
+  for (auto [index, stage] : llvm::enumerate(kStages))
+    if (stage.name == name)
+      return index;
+  std::string names;
+  for (const Stage &stage : kStages)
+    names += (names.empty() ? "" : ", ") + stage.name.str();
+  return makeError("unknown stage '" + name + "' in " + option +
+                   ", expected one of " + names);
+}
+
+static void addVerifier(OpPassManager &pm, const Stage &stage) {
+  VerifyStageOptions options;
+  options.stage = stage.name.str();
+  pm.addPass(createVerifyStage(options));
+}
+
+llvm::Error deepseek::buildStagePipeline(OpPassManager &pm, const Stage &stage,
+                                         const CompileOptions &options) {
+  if (llvm::Error error = checkOptions(options))
+    return error;
+  stage.build(pm, options);
+  addVerifier(pm, stage);
+  return llvm::Error::success();
+}
+
+llvm::Error deepseek::buildCompilePipeline(OpPassManager &pm,
+                                           const CompileOptions &options) {
+  size_t begin = 0, end = std::size(kStages);
+  if (!options.startAfter.empty()) {
+    llvm::Expected<size_t> index = findStage("start-after", options.startAfter);
+    if (!index)
+      return index.takeError();
+    begin = *index + 1;
+  }
+  if (!options.stopAfter.empty()) {
+    llvm::Expected<size_t> index = findStage("stop-after", options.stopAfter);
+    if (!index)
+      return index.takeError();
+    end = *index + 1;
+  }
+  if (begin > end)
+    return makeError("expected stop-after=" + options.stopAfter +
+                     " not to come before start-after=" + options.startAfter);
+  if (begin > 0)
+    addVerifier(pm, kStages[begin - 1]);
+  for (size_t index = begin; index < end; ++index) {
+    const Stage &stage = kStages[index];
+    if (llvm::Error error = buildStagePipeline(pm, stage, options))
+      return error;
+    if (!options.dumpStages.empty())
+      pm.addPass(createDumpStagePass(
+          options.dumpStages,
+          (Twine(index + 1) + "." + stage.name + ".mlir").str()));
+  }
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Registration
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// CompileOptions as text, without the range.
+struct StageFlags : PassPipelineOptions<StageFlags> {
+  Option<std::string> target{*this, "target", llvm::cl::desc("host"),
+                             llvm::cl::init("host")};
+  Option<std::string> chip{
+      *this, "chip",
+      llvm::cl::desc("native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name"),
+      llvm::cl::init("native")};
+  Option<std::string> mla{*this, "mla",
+                          llvm::cl::desc("auto, expanded or absorbed"),
+                          llvm::cl::init("auto")};
+  Option<int64_t> maxTokens{*this, "max-tokens",
+                            llvm::cl::desc("most new tokens of one step"),
+                            llvm::cl::init(512)};
+  Option<int64_t> maxSequences{*this, "max-sequences",
+                               llvm::cl::desc("most sequences of one step"),
+                               llvm::cl::init(8)};
+  Option<int64_t> context{
+      *this, "context",
+      llvm::cl::desc("most tokens of a sequence (0: the model's, at most 4096)"),
+      llvm::cl::init(0)};
+
+  CompileOptions get() const {
+    CompileOptions options;
+    options.target = target;
+    options.chip = chip;
+    options.mla = mla;
+    options.maxTokens = maxTokens;
+    options.maxSequences = maxSequences;
+    options.context = context;
+    return options;
+  }
+};
+
+/// CompileOptions as text.
+struct CompileFlags : StageFlags {
+  Option<std::string> startAfter{*this, "start-after",
+                                 llvm::cl::desc("the stage the module is in")};
+  Option<std::string> stopAfter{*this, "stop-after",
+                                llvm::cl::desc("the last stage to run")};
+  Option<std::string> dumpStages{
+      *this, "dump-stages",
+      llvm::cl::desc("a folder for the module after each stage")};
+
+  CompileOptions get() const {
+    CompileOptions options = StageFlags::get();
+    options.startAfter = startAfter;
+    options.stopAfter = stopAfter;
+    options.dumpStages = dumpStages;
+    return options;
+  }
+};
+
+} // namespace
+
+/// Registers a pipeline whose options can be wrong.
+template <typename Flags>
+static void
+registerPipeline(StringRef name, StringRef description,
+                 std::function<llvm::Error(OpPassManager &,
+                                           const CompileOptions &)>
+                     build) {
+  registerPassPipeline(
+      name, description,
+      [build](OpPassManager &pm, StringRef text,
+              function_ref<LogicalResult(const Twine &)> emitError) {
+        Flags flags;
+        if (failed(flags.parseFromString(text)))
+          return failure();
+        if (llvm::Error error = build(pm, flags.get()))
+          return emitError(llvm::toString(std::move(error)));
+        return success();
+      },
+      [](function_ref<void(const detail::PassOptions &)> handle) {
+        handle(Flags());
+      });
+}
+
+void deepseek::registerPipelines() {
+  // Registration keeps references to the names.
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> names;
+    for (const Stage &stage : kStages)
+      names.push_back("ds-stage-" + stage.name.str());
+    return names;
+  }();
+  for (const auto &[name, stage] : llvm::zip_equal(names, kStages))
+    registerPipeline<StageFlags>(
+        name, stage.sentence,
+        [&stage = stage](OpPassManager &pm, const CompileOptions &options) {
+          return buildStagePipeline(pm, stage, options);
+        });
+  registerPipeline<CompileFlags>("ds-compile", "The stages, from graph to llvm",
+                                 buildCompilePipeline);
+}

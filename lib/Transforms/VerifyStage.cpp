@@ -1,0 +1,196 @@
+//===- VerifyStage.cpp - The contract of each stage -----------------------===//
+//
+// Says which ops a module may hold after each of the eight stages, in the host
+// functions and in the nested module @kernels, and, for the ops that a pass of ours
+// removes, which one. It stops at the first op that is out of place.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Transforms/Passes.h"
+
+#include "dialects/Check/IR/CheckDialect.h"
+#include "dialects/DSRT/IR/DSRTDialect.h"
+#include "dialects/DeepSeek/IR/DeepSeekDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::deepseek {
+#define GEN_PASS_DEF_VERIFYSTAGE
+#include "deepseek/Transforms/Passes.h.inc"
+} // namespace mlir::deepseek
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+namespace {
+
+/// The stages, in order; Unknown is no stage.
+enum Stage {
+  Graph, Shard, Fuse, Quantize, Kernels, Buffers, Device, LLVMStage, Unknown
+};
+
+} // namespace
+
+static Stage getStage(StringRef name) {
+  return llvm::StringSwitch<Stage>(name)
+      .Case("graph", Graph)
+      .Case("shard", Shard)
+      .Case("fuse", Fuse)
+      .Case("quantize", Quantize)
+      .Case("kernels", Kernels)
+      .Case("buffers", Buffers)
+      .Case("device", Device)
+      .Case("llvm", LLVMStage)
+      .Default(Unknown);
+}
+
+static StringRef dialectOf(Operation *op) {
+  return op->getName().getDialectNamespace();
+}
+
+/// Whether a host function, or the module around it, may hold `op`.
+static bool isHostOp(Stage stage, Operation *op) {
+  StringRef dialect = dialectOf(op), name = op->getName().getStringRef();
+  if (stage == LLVMStage)
+    return dialect == "llvm";
+  if (isa<func::FuncOp, func::ReturnOp, WeightOp>(op))
+    return true;
+  if (stage <= Quantize) {
+    if (isa<MlaOp, ExpertsOp>(op) && stage >= Fuse)
+      return false;
+    if (dialect == "shard")
+      return stage == Graph || name == "shard.grid" ||
+             !(name == "shard.shard" || name == "shard.sharding");
+    return dialect == "deepseek" || dialect == "tensor" || dialect == "arith" ||
+           dialect == "math" || dialect == "check" || dialect == "func";
+  }
+  if (dialect == "dsrt" || dialect == "arith")
+    return true;
+  if (stage == Kernels)
+    return name == "tensor.empty" || name == "tensor.dim";
+  return llvm::StringSwitch<bool>(name)
+      .Cases({"memref.dim", "memref.cast", "memref.copy", "memref.global",
+              "memref.get_global"},
+             true)
+      .Default(false);
+}
+
+/// Whether the nested module may hold `op`.
+static bool isKernelOp(Stage stage, Operation *op) {
+  StringRef dialect = dialectOf(op);
+  if (stage >= Device)
+    return dialect == "llvm";
+  return dialect == "deepseek" || dialect == "tensor" || dialect == "arith" ||
+         dialect == "math" || dialect == "func" || dialect == "linalg" ||
+         dialect == "scf";
+}
+
+/// The pass that takes `op` away before `stage` ends, if it is one of the
+/// compile's.
+static StringRef getRemover(Stage stage, Operation *op, bool inKernels) {
+  StringRef dialect = dialectOf(op), name = op->getName().getStringRef();
+  if (stage == LLVMStage)
+    return "convert-dsrt-to-llvm";
+  if (inKernels)
+    return stage == Device ? "ds-stage-device" : "";
+  if (isa<MlaOp>(op))
+    return "ds-lower-mla";
+  if (isa<ExpertsOp>(op))
+    return "ds-lower-experts";
+  if (isa<GetWeightOp>(op))
+    return "convert-deepseek-to-dsrt";
+  if (dialect == "shard")
+    return "shard-partition";
+  if (dialect == "check")
+    return "convert-check-to-dsrt";
+  if (name == "memref.alloc")
+    return "ds-plan-memory";
+  if (name == "tensor.empty" || name == "tensor.dim" ||
+      dialect == "bufferization")
+    return "one-shot-bufferize";
+  if (dialect == "deepseek" || dialect == "tensor" || dialect == "math")
+    return "ds-form-kernels";
+  return "";
+}
+
+static LogicalResult emitWrongOp(Stage stage, StringRef stageName,
+                                 Operation *op, bool inKernels) {
+  InFlightDiagnostic diagnostic = op->emitError()
+                                  << "stage '" << stageName
+                                  << "' must not contain '" << op->getName()
+                                  << "'";
+  if (inKernels)
+    diagnostic << " in @" << kKernelsModule;
+  StringRef remover = getRemover(stage, op, inKernels);
+  if (!remover.empty())
+    diagnostic << "; did '" << remover << "' run?";
+  return diagnostic;
+}
+
+/// Entries take and give tensors (later buffers) and sizes.
+static LogicalResult verifySignature(Stage stage, StringRef stageName,
+                                     func::FuncOp func) {
+  FunctionType type = func.getFunctionType();
+  for (Type value : llvm::concat<const Type>(type.getInputs(),
+                                             type.getResults())) {
+    bool legal = stage >= Buffers ? isa<MemRefType>(value)
+                                  : isa<RankedTensorType>(value);
+    if (!legal && !value.isIndex())
+      return func.emitError()
+             << "stage '" << stageName << "' expects arguments and results of '"
+             << func.getSymName() << "' to be "
+             << (stage >= Buffers ? "memrefs" : "ranked tensors")
+             << " or of type index, got " << value;
+  }
+  if (func.isExternal() || !func.getBody().hasOneBlock())
+    return func.emitError() << "stage '" << stageName << "' expects '"
+                            << func.getSymName()
+                            << "' to have a body of one block";
+  return success();
+}
+
+namespace {
+
+struct VerifyStage : deepseek::impl::VerifyStageBase<VerifyStage> {
+  using VerifyStageBase::VerifyStageBase;
+
+  void runOnOperation() override {
+    Stage which = getStage(stage);
+    if (which == Unknown) {
+      emitError(UnknownLoc::get(&getContext()))
+          << "ds-verify-stage: unknown stage '" << stage
+          << "', expected graph, shard, fuse, quantize, kernels, buffers, "
+             "device or llvm";
+      return signalPassFailure();
+    }
+    for (Operation &op : *getOperation().getBody())
+      if (failed(verifyTopLevel(which, &op)))
+        return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+
+  LogicalResult verifyTopLevel(Stage which, Operation *top) {
+    auto module = dyn_cast<ModuleOp>(top);
+    bool inKernels = module && module.getSymName() == kKernelsModule &&
+                     which >= Kernels && which < LLVMStage;
+    WalkResult result = top->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (op == top && inKernels)
+        return WalkResult::advance();
+      if (inKernels ? isKernelOp(which, op) : isHostOp(which, op))
+        return WalkResult::advance();
+      (void)emitWrongOp(which, stage, op, inKernels);
+      return WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      return failure();
+    if (auto func = dyn_cast<func::FuncOp>(top))
+      return verifySignature(which, stage, func);
+    return success();
+  }
+};
+
+} // namespace
