@@ -7,8 +7,6 @@
 #include "deepseek/Pipelines/Registration.h"
 
 #include "deepseek/Conversion/Passes.h"
-#include "deepseek/Target/Passes.h"
-#include "deepseek/Conversion/Passes.h"
 #include "deepseek/Pipelines/Stages.h"
 #include "deepseek/Target/Passes.h"
 #include "deepseek/Transforms/Passes.h"

@@ -209,7 +209,8 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
                                llvm::cl::init(8)};
   Option<int64_t> context{
       *this, "context",
-      llvm::cl::desc("most tokens of a sequence (0: the model's, at most 4096)"),
+      llvm::cl::desc(
+          "most tokens of a sequence (0: the model's, at most 4096)"),
       llvm::cl::init(0)};
 
   CompileOptions get() const {
@@ -247,11 +248,9 @@ struct CompileFlags : StageFlags {
 
 /// Registers a pipeline whose options can be wrong.
 template <typename Flags>
-static void
-registerPipeline(StringRef name, StringRef description,
-                 std::function<llvm::Error(OpPassManager &,
-                                           const CompileOptions &)>
-                     build) {
+static void registerPipeline(
+    StringRef name, StringRef description,
+    std::function<llvm::Error(OpPassManager &, const CompileOptions &)> build) {
   registerPassPipeline(
       name, description,
       [build](OpPassManager &pm, StringRef text,

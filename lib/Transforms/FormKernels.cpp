@@ -1,19 +1,22 @@
 //===- FormKernels.cpp - One kernel function per core op ------------------===//
 //
-// Outlines the ops on tensors of every function into the nested module @kernels:
+// Outlines the ops on tensors of every function into the nested module
+// @kernels:
 //
-//   %w = deepseek.dequantize %q, %s         func.func @linear_1536x7168_f8(%x, %q, %s, %out) {
-//   %y = deepseek.linear %x, %w               %w = deepseek.dequantize %q, %s
+//   %w = deepseek.dequantize %q, %s         func.func @linear_1536x7168_f8(%x,
+//   %q, %s, %out) { %y = deepseek.linear %x, %w               %w =
+//   deepseek.dequantize %q, %s
 //                                             %y = deepseek.linear %x, %w
 //   ->                                        return %y
 //   %e = tensor.empty(%t)                   }
 //   %y = dsrt.dispatch @kernels::@linear_1536x7168_f8 ins(%x, %q, %s) outs(%e)
 //
-// An op is one of three: a *view* (slices, reshapes, dequantize, constants), which
-// every kernel that reads it clones; *host* business (weights, sizes, checks,
-// return), which stays; or a *core*, of which a kernel is made. Elementwise
-// arithmetic with one user that is such too joins that user's kernel. A view that
-// the host itself needs is the core of a kernel that copies.
+// An op is one of three: a *view* (slices, reshapes, dequantize, constants),
+// which every kernel that reads it clones; *host* business (weights, sizes,
+// checks, return), which stays; or a *core*, of which a kernel is made.
+// Elementwise arithmetic with one user that is such too joins that user's
+// kernel. A view that the host itself needs is the core of a kernel that
+// copies.
 //
 //===----------------------------------------------------------------------===//
 
@@ -101,7 +104,8 @@ static bool isCore(Operation *op) {
   return isa<tensor::ConcatOp, tensor::InsertSliceOp>(op);
 }
 
-/// The length of the longest chain of ops that may be cloned together with `op`.
+/// The length of the longest chain of ops that may be cloned together with
+/// `op`.
 void FunctionKernels::measureDepth(Operation *op) {
   if (!isViewKind(op) && !isElementwise(op))
     return;
@@ -159,8 +163,7 @@ LogicalResult FunctionKernels::collect(KernelGroup &group, Operation *op) {
 
 /// An out for every result of the core: the cache that it updates, or a new
 /// tensor.
-LogicalResult FunctionKernels::addOuts(KernelGroup &group,
-                                       OpBuilder &builder) {
+LogicalResult FunctionKernels::addOuts(KernelGroup &group, OpBuilder &builder) {
   Operation *core = group.core();
   for (OpResult result : core->getResults()) {
     auto type = dyn_cast<RankedTensorType>(result.getType());
@@ -214,7 +217,8 @@ LogicalResult FunctionKernels::addIndices(KernelGroup &group,
       FailureOr<OpFoldResult> size = sizes.resolve(builder, value);
       if (failed(size))
         return failure();
-      Value known = getValueOrCreateConstantIndexOp(builder, op->getLoc(), *size);
+      Value known =
+          getValueOrCreateConstantIndexOp(builder, op->getLoc(), *size);
       auto *found = llvm::find_if(
           dims, [&](const auto &entry) { return entry.first == known; });
       if (found != dims.end()) {

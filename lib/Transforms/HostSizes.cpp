@@ -1,9 +1,9 @@
 //===- HostSizes.cpp - Sizes of tensors as host values --------------------===//
 //
 // Static sizes come from the type, an argument's dynamic ones are tensor.dim at
-// the start of the function, those of views are computed here, and all others by
-// the op's ReifyRankedShapedTypeOpInterface, whose tensor.dim of intermediate
-// tensors are replaced by what those tensors' sizes are.
+// the start of the function, those of views are computed here, and all others
+// by the op's ReifyRankedShapedTypeOpInterface, whose tensor.dim of
+// intermediate tensors are replaced by what those tensors' sizes are.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,9 +32,8 @@ FailureOr<SmallVector<OpFoldResult>> HostSizes::get(OpBuilder &builder,
     OpBuilder start = OpBuilder::atBlockBegin(&func.getBody().front());
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
       if (type.isDynamicDim(dim))
-        sizes.push_back(
-            tensor::DimOp::create(start, value.getLoc(), value, dim)
-                .getResult());
+        sizes.push_back(tensor::DimOp::create(start, value.getLoc(), value, dim)
+                            .getResult());
       else
         sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
     for (OpFoldResult size : sizes)
@@ -86,12 +85,12 @@ FailureOr<SmallVector<OpFoldResult>> HostSizes::compute(OpBuilder &builder,
              collapse.getReassociationIndices()) {
           OpFoldResult size = (*source)[group.front()];
           for (int64_t dim : ArrayRef(group).drop_front()) {
-            Value left = getValueOrCreateConstantIndexOp(builder, op->getLoc(),
-                                                         size);
-            Value right = getValueOrCreateConstantIndexOp(
-                builder, op->getLoc(), (*source)[dim]);
-            size = builder.createOrFold<arith::MulIOp>(op->getLoc(), left,
-                                                       right);
+            Value left =
+                getValueOrCreateConstantIndexOp(builder, op->getLoc(), size);
+            Value right = getValueOrCreateConstantIndexOp(builder, op->getLoc(),
+                                                          (*source)[dim]);
+            size =
+                builder.createOrFold<arith::MulIOp>(op->getLoc(), left, right);
           }
           sizes.push_back(size);
         }
@@ -153,8 +152,8 @@ FailureOr<OpFoldResult> HostSizes::resolve(OpBuilder &builder,
   return result;
 }
 
-/// tensor.dim -> that tensor's size; pure index arithmetic with one result -> the
-/// same on resolved operands, made once; anything else stays.
+/// tensor.dim -> that tensor's size; pure index arithmetic with one result ->
+/// the same on resolved operands, made once; anything else stays.
 FailureOr<OpFoldResult> HostSizes::resolveOp(OpBuilder &builder,
                                              Operation *op) {
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {

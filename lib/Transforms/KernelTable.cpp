@@ -1,7 +1,8 @@
 //===- KernelTable.cpp - The kernels of a module, each once ---------------===//
 //
-// A key of uniqued pointers (op names, attributes, types, locations of operands)
-// makes the search for an equal kernel one look-up, however large the group is.
+// A key of uniqued pointers (op names, attributes, types, locations of
+// operands) makes the search for an equal kernel one look-up, however large the
+// group is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,9 +28,9 @@ SymbolRefAttr KernelTable::getKernel(const KernelGroup &group) {
     createKernelsModule();
   StringAttr name = makeName(group);
   build(group, name);
-  symbol = SymbolRefAttr::get(
-      StringAttr::get(module.getContext(), kKernelsModule),
-      {FlatSymbolRefAttr::get(name)});
+  symbol =
+      SymbolRefAttr::get(StringAttr::get(module.getContext(), kKernelsModule),
+                         {FlatSymbolRefAttr::get(name)});
   return symbol;
 }
 
@@ -127,9 +128,8 @@ static std::string getElementName(Type type) {
 /// tensor, and as which element type that tensor comes in.
 StringAttr KernelTable::makeName(const KernelGroup &group) {
   Operation *core = group.core();
-  std::string name = isa<linalg::CopyOp>(core)
-                         ? "copy"
-                         : core->getName().stripDialect().str();
+  std::string name =
+      isa<linalg::CopyOp>(core) ? "copy" : core->getName().stripDialect().str();
   if (Value main = getMainTensor(core)) {
     SmallVector<std::string> sizes;
     auto type = cast<RankedTensorType>(main.getType());
@@ -163,8 +163,8 @@ void KernelTable::build(const KernelGroup &group, StringAttr name) {
   }
   OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
   Location loc = group.core()->getLoc();
-  auto func = func::FuncOp::create(
-      builder, loc, name, builder.getFunctionType(arguments, results));
+  auto func = func::FuncOp::create(builder, loc, name,
+                                   builder.getFunctionType(arguments, results));
   for (auto [index, stacked] : llvm::enumerate(group.stacked))
     if (stacked)
       func.setArgAttr(index, dsrt::kStackedAttr, builder.getUnitAttr());

@@ -1,8 +1,9 @@
-//===- KernelTable.h - The kernels of a module, each once --------*- C++ -*-===//
+//===- KernelTable.h - The kernels of a module, each once --------*- C++
+//-*-===//
 //
-// Turns a group of ops into a call of a kernel function: finds an equal one that
-// exists or makes it. Two groups are equal if their ops, attributes, types and
-// the ways they are connected are.
+// Turns a group of ops into a call of a kernel function: finds an equal one
+// that exists or makes it. Two groups are equal if their ops, attributes, types
+// and the ways they are connected are.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,15 +20,16 @@
 
 namespace mlir::deepseek {
 
-/// Where an index value of a group comes from inside of the kernel: from dimension
-/// `dim` of argument `argument`, or, with `dim` -1, from the argument itself.
+/// Where an index value of a group comes from inside of the kernel: from
+/// dimension `dim` of argument `argument`, or, with `dim` -1, from the argument
+/// itself.
 struct IndexSource {
   unsigned argument;
   int64_t dim;
 };
 
-/// What becomes one kernel: ops in order, of which the last is the core, and the
-/// values that they need from outside.
+/// What becomes one kernel: ops in order, of which the last is the core, and
+/// the values that they need from outside.
 struct KernelGroup {
   SmallVector<Operation *> ops;
   /// Tensors, then index values, that become arguments. The outs follow.
@@ -40,8 +42,8 @@ struct KernelGroup {
   DenseMap<Value, unsigned> arguments;
   /// Index operands of the ops that arguments know.
   DenseMap<Value, IndexSource> indices;
-  /// The values that become the results, one per out. None of `ops` has to define
-  /// them: a copy kernel returns what it got.
+  /// The values that become the results, one per out. None of `ops` has to
+  /// define them: a copy kernel returns what it got.
   SmallVector<Value> results;
 
   Operation *core() const { return ops.back(); }

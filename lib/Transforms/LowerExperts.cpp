@@ -5,9 +5,9 @@
 //   y = experts(x, scores, indices, gate, up, down, shared)
 //
 //   rows, offsets, source = moe_dispatch(x, indices)
-//   g = grouped_linear(rows, gate, offsets);  u = grouped_linear(rows, up, offsets)
-//   d = grouped_linear(swiglu(g, u), down, offsets)
-//   y = moe_combine(d, source, scores, shared)
+//   g = grouped_linear(rows, gate, offsets);  u = grouped_linear(rows, up,
+//   offsets) d = grouped_linear(swiglu(g, u), down, offsets) y = moe_combine(d,
+//   source, scores, shared)
 //
 // It does not merge gate and up; a target that walks both at once may.
 //
@@ -70,9 +70,9 @@ static LogicalResult lowerExperts(ExpertsOp op) {
   Value activated = SwigluOp::create(builder, loc, inner, gated, up);
   Value out = GroupedLinearOp::create(builder, loc, rowsOf(down.getDimSize(1)),
                                       activated, op.getDown(), offsets);
-  Value combined =
-      MoECombineOp::create(builder, loc, op.getType(), out,
-                           dispatch.getSource(), op.getScores(), op.getShared());
+  Value combined = MoECombineOp::create(builder, loc, op.getType(), out,
+                                        dispatch.getSource(), op.getScores(),
+                                        op.getShared());
   op.getResult().replaceAllUsesWith(combined);
   op.erase();
   return success();

@@ -3,9 +3,10 @@
 // Rewrites `mla` into one of its two forms. With kv_b = [w_uk; w_uv] per head:
 //
 //   expanded:                                  absorbed:
-//     rows = cache_gather(cache)                 q' = head_linear(q_nope, w_uk^T)
-//     kv   = linear(rows[:, :C], kv_b)           y' = latent_attention(q', q_rope, cache)
-//     y    = attention(q_nope, q_rope,           y  = head_linear(y', w_uv)
+//     rows = cache_gather(cache)                 q' = head_linear(q_nope,
+//     w_uk^T) kv   = linear(rows[:, :C], kv_b)           y' =
+//     latent_attention(q', q_rope, cache) y    = attention(q_nope, q_rope, y  =
+//     head_linear(y', w_uv)
 //                      kv, rows[:, C:])
 //
 // Slices and reshapes are views, which the kernels that read them take over: no
@@ -43,7 +44,8 @@ static RankedTensorType tensorOf(ArrayRef<int64_t> shape, Type element) {
   return RankedTensorType::get(shape, element);
 }
 
-/// `source[offsets][sizes]` with stride one; a dynamic size is the source's own.
+/// `source[offsets][sizes]` with stride one; a dynamic size is the source's
+/// own.
 static Value slice(OpBuilder &builder, Location loc, Value source,
                    ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes) {
   auto element = cast<RankedTensorType>(source.getType()).getElementType();
@@ -64,16 +66,15 @@ static Value lowerAbsorbed(OpBuilder &builder, MlaOp op, const Sizes &s) {
   Type element =
       cast<RankedTensorType>(op.getQNope().getType()).getElementType();
   RankedTensorType latent = tensorOf({s.tokens, s.heads, s.latent}, element);
-  Value keys = slice(builder, loc, op.getKvB(), {0, 0, 0},
-                     {s.heads, s.nope, s.latent});
+  Value keys =
+      slice(builder, loc, op.getKvB(), {0, 0, 0}, {s.heads, s.nope, s.latent});
   Value values = slice(builder, loc, op.getKvB(), {0, s.nope, 0},
                        {s.heads, s.value, s.latent});
   Value query = HeadLinearOp::create(builder, loc, latent, op.getQNope(), keys,
                                      /*transposed=*/true);
   Value attended = LatentAttentionOp::create(
       builder, loc, latent, query, op.getQRope(), op.getCache(),
-      op.getBlockTable(), op.getCuQLens(), op.getCuKvLens(),
-      op.getScaleAttr());
+      op.getBlockTable(), op.getCuQLens(), op.getCuKvLens(), op.getScaleAttr());
   return HeadLinearOp::create(builder, loc, op.getType(), attended, values,
                               /*transposed=*/false);
 }
@@ -96,9 +97,9 @@ static Value lowerExpanded(OpBuilder &builder, MlaOp op, const Sizes &s) {
       tensorOf({s.heads * width, s.latent},
                cast<RankedTensorType>(op.getKvB().getType()).getElementType()),
       op.getKvB(), groups);
-  Value flat = LinearOp::create(
-      builder, loc, tensorOf({dynamic, s.heads * width}, element), latent,
-      weight);
+  Value flat = LinearOp::create(builder, loc,
+                                tensorOf({dynamic, s.heads * width}, element),
+                                latent, weight);
   SmallVector<ReassociationIndices> perHead = {{0}, {1, 2}};
   SmallVector<OpFoldResult> shape = {
       tensor::getMixedSize(builder, loc, flat, 0),
@@ -117,8 +118,8 @@ static FailureOr<Sizes> getSizes(MlaOp op) {
   auto rope = cast<RankedTensorType>(op.getQRope().getType());
   auto weight = cast<RankedTensorType>(op.getKvB().getType());
   auto result = cast<RankedTensorType>(op.getType());
-  Sizes sizes = {query.getDimSize(0), query.getDimSize(1),
-                 query.getDimSize(2), result.getDimSize(2),
+  Sizes sizes = {query.getDimSize(0),  query.getDimSize(1),
+                 query.getDimSize(2),  result.getDimSize(2),
                  weight.getDimSize(2), rope.getDimSize(2)};
   for (int64_t size :
        {sizes.heads, sizes.nope, sizes.value, sizes.latent, sizes.rope})
@@ -134,9 +135,9 @@ struct LowerMla : deepseek::impl::LowerMlaBase<LowerMla> {
   using LowerMlaBase::LowerMlaBase;
 
   void runOnOperation() override {
-    bool expanded = form == MlaForm::Expanded ||
-                    (form == MlaForm::Auto &&
-                     getOperation().getSymName() == kPrefillEntry);
+    bool expanded =
+        form == MlaForm::Expanded ||
+        (form == MlaForm::Auto && getOperation().getSymName() == kPrefillEntry);
     SmallVector<MlaOp> ops;
     getOperation().walk([&](MlaOp op) { ops.push_back(op); });
     for (MlaOp op : ops) {

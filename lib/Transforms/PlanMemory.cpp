@@ -7,9 +7,10 @@
 //   ->
 //   %a = dsrt.workspace 0(%t) : memref<?x128xf32>  // bytes 0 .. 262144
 //
-// Sizes are taken at their bounds. A buffer occupies its bytes from its definition
-// to its last use, one that is returned to the end of the entry; free bytes go to
-// the buffer that fits them best. One sweep over the entry, n log n.
+// Sizes are taken at their bounds. A buffer occupies its bytes from its
+// definition to its last use, one that is returned to the end of the entry;
+// free bytes go to the buffer that fits them best. One sweep over the entry, n
+// log n.
 //
 //===----------------------------------------------------------------------===//
 
@@ -150,8 +151,8 @@ void FreeBytes::release(int64_t offset, int64_t bytes) {
 // EntryPlan
 //===----------------------------------------------------------------------===//
 
-/// Position of the last use of `value` or of a cast of it; past the end, if it is
-/// returned.
+/// Position of the last use of `value` or of a cast of it; past the end, if it
+/// is returned.
 int64_t EntryPlan::findLastUse(Value value) {
   int64_t last = 0;
   for (Operation *user : value.getUsers()) {
@@ -240,8 +241,7 @@ void EntryPlan::rewrite() {
         builder.getI64IntegerAttr(buffer.offset),
         buffer.alloc.getDynamicSizes());
     valueBounds[workspace.getResult()] = buffer.bounds;
-    for (Operation *user :
-         llvm::make_early_inc_range(buffer.alloc->getUsers()))
+    for (Operation *user : llvm::make_early_inc_range(buffer.alloc->getUsers()))
       if (isa<memref::DeallocOp>(user))
         user->erase();
     buffer.alloc.getResult().replaceAllUsesWith(workspace.getResult());
@@ -275,9 +275,9 @@ void EntryPlan::emitRemarks() {
   int64_t sum = 0;
   for (Buffer &buffer : buffers) {
     sum += buffer.bytes;
-    passed(buffer.alloc.getLoc(), RemarkOpts::name("buffer")
-                                      .category("memory")
-                                      .function(func.getSymName()))
+    passed(buffer.alloc.getLoc(),
+           RemarkOpts::name("buffer").category("memory").function(
+               func.getSymName()))
         << metric("bytes", buffer.bytes) << metric("offset", buffer.offset);
   }
   passed(func.getLoc(), RemarkOpts::name("workspace")
@@ -345,7 +345,8 @@ struct PlanMemory : deepseek::impl::PlanMemoryBase<PlanMemory> {
                << name << " expected to be from " << least << " to "
                << limit - 1 << ", got " << value;
     if (context == 0)
-      return std::min(kDefaultContext, model ? model.getInt() : kDefaultContext);
+      return std::min(kDefaultContext,
+                      model ? model.getInt() : kDefaultContext);
     if (model && context > model.getInt())
       return getOperation().emitError()
              << "context expected to be at most the model's " << model.getInt()

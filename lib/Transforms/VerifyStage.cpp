@@ -1,8 +1,8 @@
 //===- VerifyStage.cpp - The contract of each stage -----------------------===//
 //
 // Says which ops a module may hold after each of the eight stages, in the host
-// functions and in the nested module @kernels, and, for the ops that a pass of ours
-// removes, which one. It stops at the first op that is out of place.
+// functions and in the nested module @kernels, and, for the ops that a pass of
+// ours removes, which one. It stops at the first op that is out of place.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,7 +30,15 @@ namespace {
 
 /// The stages, in order; Unknown is no stage.
 enum Stage {
-  Graph, Shard, Fuse, Quantize, Kernels, Buffers, Device, LLVMStage, Unknown
+  Graph,
+  Shard,
+  Fuse,
+  Quantize,
+  Kernels,
+  Buffers,
+  Device,
+  LLVMStage,
+  Unknown
 };
 
 } // namespace
@@ -119,10 +127,9 @@ static StringRef getRemover(Stage stage, Operation *op, bool inKernels) {
 
 static LogicalResult emitWrongOp(Stage stage, StringRef stageName,
                                  Operation *op, bool inKernels) {
-  InFlightDiagnostic diagnostic = op->emitError()
-                                  << "stage '" << stageName
-                                  << "' must not contain '" << op->getName()
-                                  << "'";
+  InFlightDiagnostic diagnostic = op->emitError() << "stage '" << stageName
+                                                  << "' must not contain '"
+                                                  << op->getName() << "'";
   if (inKernels)
     diagnostic << " in @" << kKernelsModule;
   StringRef remover = getRemover(stage, op, inKernels);
@@ -135,8 +142,8 @@ static LogicalResult emitWrongOp(Stage stage, StringRef stageName,
 static LogicalResult verifySignature(Stage stage, StringRef stageName,
                                      func::FuncOp func) {
   FunctionType type = func.getFunctionType();
-  for (Type value : llvm::concat<const Type>(type.getInputs(),
-                                             type.getResults())) {
+  for (Type value :
+       llvm::concat<const Type>(type.getInputs(), type.getResults())) {
     bool legal = stage >= Buffers ? isa<MemRefType>(value)
                                   : isa<RankedTensorType>(value);
     if (!legal && !value.isIndex())
@@ -147,9 +154,9 @@ static LogicalResult verifySignature(Stage stage, StringRef stageName,
              << " or of type index, got " << value;
   }
   if (func.isExternal() || !func.getBody().hasOneBlock())
-    return func.emitError() << "stage '" << stageName << "' expects '"
-                            << func.getSymName()
-                            << "' to have a body of one block";
+    return func.emitError()
+           << "stage '" << stageName << "' expects '" << func.getSymName()
+           << "' to have a body of one block";
   return success();
 }
 

@@ -1,7 +1,8 @@
-//===- Registration.h - What the tools know ----------------------*- C++ -*-===//
+//===- Registration.h - What the tools know ----------------------*- C++
+//-*-===//
 //
-// The dialects and passes of the compiler, for the tools that read IR. Only what
-// the design uses is registered: a smaller tool is easier to learn.
+// The dialects and passes of the compiler, for the tools that read IR. Only
+// what the design uses is registered: a smaller tool is easier to learn.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,7 +19,8 @@ namespace mlir::deepseek {
 /// models that bufferization and the conversion to LLVM look for.
 void registerDialects(DialectRegistry &registry);
 
-/// Our passes and pipelines and the upstream passes that are useful beside them.
+/// Our passes and pipelines and the upstream passes that are useful beside
+/// them.
 void registerPasses();
 
 } // namespace mlir::deepseek

@@ -1,7 +1,8 @@
-//===- Stages.h - The eight stages of a compile ------------------*- C++ -*-===//
+//===- Stages.h - The eight stages of a compile ------------------*- C++
+//-*-===//
 //
-// graph, shard, fuse, quantize, kernels, buffers, device, llvm: what holds after
-// each, and the pass pipelines that get a module there.
+// graph, shard, fuse, quantize, kernels, buffers, device, llvm: what holds
+// after each, and the pass pipelines that get a module there.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,13 +47,13 @@ struct Stage {
 /// The stages, in order.
 ArrayRef<Stage> getStages();
 
-/// Adds one stage, which ends with its ds-verify-stage. An error if `options` has
-/// a value that does not exist.
+/// Adds one stage, which ends with its ds-verify-stage. An error if `options`
+/// has a value that does not exist.
 llvm::Error buildStagePipeline(OpPassManager &pm, const Stage &stage,
                                const CompileOptions &options);
 
-/// Adds the stages from `startAfter` to `stopAfter`. With `startAfter` the module
-/// is first checked to be what that stage leaves.
+/// Adds the stages from `startAfter` to `stopAfter`. With `startAfter` the
+/// module is first checked to be what that stage leaves.
 llvm::Error buildCompilePipeline(OpPassManager &pm,
                                  const CompileOptions &options);
 

@@ -1,4 +1,5 @@
-//===- Passes.h - Transformations of a model ---------------------*- C++ -*-===//
+//===- Passes.h - Transformations of a model ---------------------*- C++
+//-*-===//
 
 #ifndef DEEPSEEK_TRANSFORMS_PASSES_H
 #define DEEPSEEK_TRANSFORMS_PASSES_H
@@ -27,8 +28,8 @@ namespace deepseek {
 /// The two ways to compute multi-head latent attention.
 enum class MlaForm { Auto, Expanded, Absorbed };
 
-/// The one function that the forms and the memory plan know by name: it runs when
-/// every sequence of a step is fresh.
+/// The one function that the forms and the memory plan know by name: it runs
+/// when every sequence of a step is fresh.
 constexpr StringLiteral kPrefillEntry = "prefill";
 
 /// The nested module that ds-form-kernels makes.

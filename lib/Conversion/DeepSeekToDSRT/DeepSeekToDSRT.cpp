@@ -1,7 +1,8 @@
 //===- DeepSeekToDSRT.cpp - Weights of the host program -------------------===//
 //
 // deepseek.get_weight of host functions -> dsrt.get_weight. The type, with its
-// encoding, stays; bufferization drops it. The table of deepseek.weight stays too.
+// encoding, stays; bufferization drops it. The table of deepseek.weight stays
+// too.
 //
 //===----------------------------------------------------------------------===//
 
