@@ -7,6 +7,26 @@ include "mlir/Pass/PassBase.td"
 
 def ConvertDeepSeekToLinalg : Pass<"convert-deepseek-to-linalg", "func::FuncOp"> {
   let summary = "Lowers every deepseek op on tensors to linalg, tensor, scf, arith and math";
+  let description = [{
+    For kernel functions `(inputs..., outs...) -> results`. A result is written into
+    its out argument. Each op becomes one `scf.forall` over independent parts of its
+    result (tiles of outputs for products, rows for the rest) with `linalg.generic`
+    on slices inside; temporaries have static sizes. A `dequantize` disappears into
+    the products that read it. Encodings leave the function's signature.
+
+    ```mlir
+    func.func @k(%x: tensor<?x256xbf16>, %w: tensor<192x256xbf16>, %out: tensor<?x192xbf16>) ... {
+      %y = deepseek.linear %x, %w ...           // before
+      return %y
+    }
+      %y = scf.forall (%o) = (0) to (192) step (64) shared_outs(%shared = %out) {
+        scf.for %t ... {                        // rows, 4 at a time
+          linalg.generic ...                    // products, `math.fma` in f32
+          linalg.generic ...                    // one rounding to bf16
+    ```
+
+    `mla`, `experts` and the ops of communication have to be gone before.
+  }];
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect",
                            "math::MathDialect", "scf::SCFDialect",
                            "tensor::TensorDialect"];
