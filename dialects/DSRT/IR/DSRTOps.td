@@ -203,7 +203,8 @@ def OpGroupChecks : OpDocGroup {
 
 let opDocGroup = OpGroupChecks in {
 
-def DSRT_ExpectOp : DSRT_Op<"expect"> {
+// The write stands for the end of the run: an op that only reads would be dead.
+def DSRT_ExpectOp : DSRT_Op<"expect", [MemoryEffects<[MemWrite]>]> {
   let summary = "Fails the run unless `actual` is `expected`, bitwise or to a tolerance. ABI: dsrt_expect.";
   let description = [{
     ```mlir
