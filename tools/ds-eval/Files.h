@@ -1,0 +1,25 @@
+//===- Files.h - Tensors in files --------------------------------*- C++
+//-*-===//
+//
+// safetensors files as tensors, and a checkpoint as the loader of weights. The
+// reading is the runtime's own (runtime/weights), so that the evaluator and a
+// compiled model see the same bytes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TOOLS_DS_EVAL_FILES_H
+#define TOOLS_DS_EVAL_FILES_H
+
+#include "Binding.h"
+
+namespace mlir::deepseek::reference {
+
+llvm::Expected<TensorMap> readTensors(const std::string &path);
+llvm::Error writeTensors(const std::string &path, const TensorMap &tensors);
+
+/// A loader for a checkpoint folder, `seed:N` or `splat:X`.
+llvm::Expected<WeightLoader> openWeights(const std::string &source);
+
+} // namespace mlir::deepseek::reference
+
+#endif // TOOLS_DS_EVAL_FILES_H
