@@ -4,11 +4,11 @@
 // config or with an error of one line. What the builder relies on is checked
 // here, so that a config that slips through is found without building it.
 //
-// From the project's root, with the folders of test/Import/configs as seeds:
+// From the root of the project, as one line; test/Import/configs has seeds:
 //
-//   clang++-22 -std=c++17 -O1 -g -fsanitize=fuzzer,address,undefined \
-//     -fno-sanitize-recover=undefined -fno-rtti -I. -Iinclude \
-//     $(llvm-config-22 --cppflags --ldflags --libs) -o config-fuzz \
+//   clang++-22 -std=c++17 -O1 -g -fsanitize=fuzzer,address,undefined
+//     -fno-sanitize-recover=undefined -fno-rtti -I. -Iinclude
+//     $(llvm-config-22 --cppflags --ldflags --libs) -o config-fuzz
 //     lib/Import/{ModelConfig,FieldReader}.cpp test/Fuzz/ConfigFuzz.cpp
 //
 //===----------------------------------------------------------------------===//
