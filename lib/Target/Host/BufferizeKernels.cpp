@@ -1,7 +1,7 @@
 //===- BufferizeKernels.cpp - Kernel functions on memrefs -----------------===//
 //
-// Kernel functions arrive as (inputs..., outs...) -> results on tensors, made of
-// linalg, tensor and scf. They leave as functions on contiguous memrefs that
+// Kernel functions arrive as (inputs..., outs...) -> results on tensors, made
+// of linalg, tensor and scf. They leave as functions on contiguous memrefs that
 // write into their outs and return nothing. Upstream's one-shot bufferization
 // does the work; this pass states what may be written, turns temporaries into
 // stack memory, and stacked weights into tables of pointers.
@@ -71,10 +71,10 @@ void prepareFunction(func::FuncOp func) {
     Value out = func.getArgument(inputs + operand.getOperandNumber());
     if (destinationOf(operand.get()) == out)
       continue;
-    operand.set(bufferization::MaterializeInDestinationOp::create(
-                    builder, returnOp.getLoc(), out.getType(), operand.get(),
-                    out)
-                    .getResult());
+    operand.set(
+        bufferization::MaterializeInDestinationOp::create(
+            builder, returnOp.getLoc(), out.getType(), operand.get(), out)
+            .getResult());
   }
 }
 
@@ -127,9 +127,8 @@ LogicalResult useStack(func::FuncOp func) {
       return alloc.emitOpError()
              << "in kernel '" << func.getName() << "' has the dynamic type "
              << type << "; a kernel may only have temporaries of static size";
-    int64_t bits = type.getElementType().isIndex()
-                       ? 64
-                       : type.getElementTypeBitWidth();
+    int64_t bits =
+        type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
     bytes += type.getNumElements() * std::max<int64_t>(1, bits / 8);
     if (bytes > kMaxStackBytes)
       return alloc.emitOpError()
@@ -148,14 +147,15 @@ LogicalResult useStack(func::FuncOp func) {
 /// The memref of `type` at the address in `pointer`.
 Value memrefAt(OpBuilder &b, Location loc, Value pointer, MemRefType type) {
   LLVMTypeConverter converter(b.getContext());
-  auto descriptor = MemRefDescriptor::poison(b, loc, converter.convertType(type));
+  auto descriptor =
+      MemRefDescriptor::poison(b, loc, converter.convertType(type));
   descriptor.setAllocatedPtr(b, loc, pointer);
   descriptor.setAlignedPtr(b, loc, pointer);
-  descriptor.setConstantOffset(b, loc, 0);
   SmallVector<int64_t> strides;
   int64_t offset;
   if (failed(type.getStridesAndOffset(strides, offset)))
     return {};
+  descriptor.setConstantOffset(b, loc, offset);
   for (auto [dim, size] : llvm::enumerate(type.getShape())) {
     descriptor.setConstantSize(b, loc, dim, size);
     descriptor.setConstantStride(b, loc, dim, strides[dim]);
@@ -188,15 +188,26 @@ LogicalResult useTable(func::FuncOp func, BlockArgument argument) {
     argument.setType(table);
     Value address =
         memref::LoadOp::create(builder, loc, argument, ValueRange{index});
-    address = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                         address);
+    address =
+        arith::IndexCastOp::create(builder, loc, builder.getI64Type(), address);
+    // The slice's type says "at offset n of something": of what lies n elements
+    // before, or, if it leaves n open, of itself.
+    MemRefType place = slice.getType();
+    SmallVector<int64_t> strides;
+    int64_t offset = 0;
+    if (succeeded(place.getStridesAndOffset(strides, offset)) &&
+        !ShapedType::isDynamic(offset))
+      address = arith::SubIOp::create(
+          builder, loc, address,
+          arith::ConstantIntOp::create(
+              builder, loc, offset * place.getElementTypeBitWidth() / 8, 64));
+    else
+      place = MemRefType::get(place.getShape(), place.getElementType());
     Value pointer = LLVM::IntToPtrOp::create(
         builder, loc, LLVM::LLVMPointerType::get(func.getContext()), address);
-    auto plain = MemRefType::get(slice.getType().getShape(),
-                                 slice.getType().getElementType());
-    Value memref = memrefAt(builder, loc, pointer, plain);
-    // The slice's type says "some offset"; at offset 0 it is the same memory.
-    memref = memref::CastOp::create(builder, loc, slice.getType(), memref);
+    Value memref = memrefAt(builder, loc, pointer, place);
+    if (place != slice.getType())
+      memref = memref::CastOp::create(builder, loc, slice.getType(), memref);
     slice.replaceAllUsesWith(memref);
     slice.erase();
   }

@@ -1,12 +1,13 @@
 //===- OutlineParallel.cpp - Kernels on the thread team -------------------===//
 //
 // The last pass on kernels before LLVM. A kernel on memrefs becomes a function
-// with the lowered ABI; an outermost scf.forall becomes a private function over a
-// range of its linear iteration space, handed to dsrt_parallel with a struct of
-// what the body captures:
+// with the lowered ABI; an outermost scf.forall becomes a private function over
+// a range of its linear iteration space, handed to dsrt_parallel with a struct
+// of what the body captures:
 //
 //   scf.forall (%i, %j) in (%n, 8) { body }
-//   ->  %status = llvm.call @dsrt_parallel(%call, @k_range_0, %context, %n*8, 1)
+//   ->  %status = llvm.call @dsrt_parallel(%call, @k_range_0, %context, %n*8,
+//   1)
 //       func @k_range_0(%context, %begin, %end) {
 //         scf.for %linear = %begin to %end { %i = %linear / 8 ... body } }
 //
@@ -25,6 +26,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Transforms.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::deepseek {
@@ -106,10 +108,10 @@ Value KernelOutliner::unpackArgument(Block &entry, MemRefType type,
   descriptor.setConstantOffset(b, loc, 0);
   SmallVector<Value> sizes;
   for (int64_t size : type.getShape())
-    sizes.push_back(ShapedType::isDynamic(size)
-                        ? Value(entry.addArgument(i64, loc))
-                        : LLVM::ConstantOp::create(b, loc, i64, size)
-                              .getResult());
+    sizes.push_back(
+        ShapedType::isDynamic(size)
+            ? Value(entry.addArgument(i64, loc))
+            : LLVM::ConstantOp::create(b, loc, i64, size).getResult());
   Value stride = LLVM::ConstantOp::create(b, loc, i64, 1);
   for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
     descriptor.setSize(b, loc, dim, sizes[dim]);
@@ -150,8 +152,7 @@ void KernelOutliner::lowerSignature() {
   Value result = LLVM::LoadOp::create(b, loc, i32, status);
   func::ReturnOp::create(b, loc, result);
   returnOp.erase();
-  kernel.setType(
-      FunctionType::get(context, entry.getArgumentTypes(), {i32}));
+  kernel.setType(FunctionType::get(context, entry.getArgumentTypes(), {i32}));
   kernel.removeArgAttrsAttr();
 }
 
@@ -162,8 +163,7 @@ func::FuncOp KernelOutliner::makeRange(scf::ForallOp forall,
   Location loc = forall.getLoc();
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel);
-  std::string name =
-      (kernel.getName() + "_range_" + Twine(ranges++)).str();
+  std::string name = (kernel.getName() + "_range_" + Twine(ranges++)).str();
   auto range = func::FuncOp::create(
       b, loc, name, FunctionType::get(context, {pointer, i64, i64}, {}));
   range.setPrivate();
@@ -175,8 +175,7 @@ func::FuncOp KernelOutliner::makeRange(scf::ForallOp forall,
     Value address = LLVM::GEPOp::create(
         b, loc, pointer, type, entry->getArgument(0),
         ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
-    Value field =
-        LLVM::LoadOp::create(b, loc, type.getBody()[index], address);
+    Value field = LLVM::LoadOp::create(b, loc, type.getBody()[index], address);
     map.map(value, fromLowered(loc, field, value.getType()));
   }
   auto toIndex = [&](Value value) {
@@ -192,8 +191,9 @@ func::FuncOp KernelOutliner::makeRange(scf::ForallOp forall,
   Value rest = loop.getInductionVar();
   SmallVector<Value> indices(forall.getRank());
   auto bound = [&](OpFoldResult value) {
-    Value v = getValueOrCreateConstantIndexOp(b, loc, value);
-    return map.lookupOrDefault(v);
+    if (std::optional<int64_t> known = getConstantIntValue(value))
+      return Value(arith::ConstantIndexOp::create(b, loc, *known));
+    return map.lookup(cast<Value>(value));
   };
   for (int64_t dim = forall.getRank() - 1; dim >= 0; --dim) {
     Value low = bound(forall.getMixedLowerBound()[dim]);
@@ -240,8 +240,7 @@ Value KernelOutliner::pack(scf::ForallOp forall, ArrayRef<Value> captured,
 void KernelOutliner::keepStatus(Location loc, Value next) {
   Value zero = LLVM::ConstantOp::create(b, loc, i32, 0);
   Value old = LLVM::LoadOp::create(b, loc, i32, status);
-  Value good =
-      LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, old, zero);
+  Value good = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, old, zero);
   Value first = LLVM::SelectOp::create(b, loc, good, next, old);
   LLVM::StoreOp::create(b, loc, first, status);
 }
@@ -276,18 +275,18 @@ void KernelOutliner::outline(scf::ForallOp forall) {
     auto value = [&](OpFoldResult bound) {
       return getValueOrCreateConstantIndexOp(b, loc, bound);
     };
-    Value extent = arith::SubIOp::create(
-        b, loc, value(forall.getMixedUpperBound()[dim]),
-        value(forall.getMixedLowerBound()[dim]));
-    Value trips = arith::CeilDivUIOp::create(
-        b, loc, extent, value(forall.getMixedStep()[dim]));
+    Value extent =
+        arith::SubIOp::create(b, loc, value(forall.getMixedUpperBound()[dim]),
+                              value(forall.getMixedLowerBound()[dim]));
+    Value trips = arith::CeilDivUIOp::create(b, loc, extent,
+                                             value(forall.getMixedStep()[dim]));
     count = arith::MulIOp::create(b, loc, count, trips);
   }
   Value function =
       func::ConstantOp::create(b, loc, range.getFunctionType(),
                                FlatSymbolRefAttr::get(range.getNameAttr()));
-  function =
-      UnrealizedConversionCastOp::create(b, loc, pointer, function).getResult(0);
+  function = UnrealizedConversionCastOp::create(b, loc, pointer, function)
+                 .getResult(0);
   Value grain = LLVM::ConstantOp::create(b, loc, i64, 1);
   auto parallel = LLVM::CallOp::create(
       b, loc, TypeRange{i32}, kParallelFunction,
@@ -336,9 +335,9 @@ struct OutlineParallel
     auto i32 = IntegerType::get(context, 32);
     OpBuilder b(context);
     b.setInsertionPointToStart(module.getBody());
-    LLVM::LLVMFuncOp::create(
-        b, module.getLoc(), kParallelFunction,
-        LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer, i64, i64}));
+    LLVM::LLVMFuncOp::create(b, module.getLoc(), kParallelFunction,
+                             LLVM::LLVMFunctionType::get(
+                                 i32, {pointer, pointer, pointer, i64, i64}));
     SmallVector<func::FuncOp> kernels(module.getOps<func::FuncOp>());
     for (func::FuncOp kernel : kernels)
       if (failed(KernelOutliner(kernel).run()))
