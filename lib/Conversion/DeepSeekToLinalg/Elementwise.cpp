@@ -98,7 +98,8 @@ struct LowerElementwise : RewritePattern {
         Window window(rank);
         for (auto [dim, index] : llvm::enumerate(at))
           window.at(dim, index);
-        inputs.push_back(at.empty() ? leaf : b.slice(leaf, window));
+        Value source = b.plain(leaf);
+        inputs.push_back(at.empty() ? source : b.slice(source, window));
       }
       return b.elementwise(inputs, row, [&](ValueRange args) {
         llvm::DenseMap<Value, Value> scalars;
