@@ -119,6 +119,8 @@ void MlaOp::getAsmResultNames(function_ref<void(Value, StringRef)> setName) {
 
 LogicalResult MlaOp::reifyResultShapes(OpBuilder &builder,
                                        ReifiedRankedShapedTypeDims &shapes) {
+  if (getResult().getType().isDynamicDim(2))
+    return failure(); // No operand has the size Dv alone.
   shapes.push_back(reifyShape(
       builder, getResult(), {{getQNope(), 0}, {getQNope(), 1}, {getKvB(), 1}}));
   return success();

@@ -58,6 +58,7 @@ constexpr StringLiteral kSourceAttr = "deepseek.source";
 constexpr StringLiteral kEosAttr = "deepseek.eos";
 constexpr StringLiteral kBosAttr = "deepseek.bos";
 constexpr StringLiteral kContextAttr = "deepseek.context";
+constexpr StringLiteral kExpertsPerTokenAttr = "deepseek.experts_per_token";
 
 } // namespace mlir::deepseek
 

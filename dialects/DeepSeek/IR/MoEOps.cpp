@@ -92,10 +92,8 @@ void RouteOp::getAsmResultNames(function_ref<void(Value, StringRef)> setName) {
 
 LogicalResult RouteOp::reifyResultShapes(OpBuilder &builder,
                                          ReifiedRankedShapedTypeDims &shapes) {
-  shapes.push_back(
-      reifyShape(builder, getScores(), {{getLogits(), 0}, {getLogits(), 1}}));
-  shapes.push_back(
-      reifyShape(builder, getIndices(), {{getLogits(), 0}, {getLogits(), 1}}));
+  OpFoldResult tokens = tensor::getMixedSize(builder, getLoc(), getLogits(), 0);
+  shapes.assign(2, {tokens, builder.getIndexAttr(getTopK())});
   return success();
 }
 
@@ -271,7 +269,7 @@ void ExpertLoadOp::getAsmResultNames(
 LogicalResult
 ExpertLoadOp::reifyResultShapes(OpBuilder &builder,
                                 ReifiedRankedShapedTypeDims &shapes) {
-  shapes.push_back(reifyShape(builder, getResult(), {{getIndices(), 0}}));
+  shapes.push_back({builder.getIndexAttr(getNumExperts())});
   return success();
 }
 
@@ -349,7 +347,7 @@ void EpDispatchOp::getAsmResultNames(
 LogicalResult
 EpDispatchOp::reifyResultShapes(OpBuilder &builder,
                                 ReifiedRankedShapedTypeDims &shapes) {
-  return emitOpError("has results whose sizes are known only when it runs");
+  return failure(); // The number of rows is known only when it runs.
 }
 
 //===----------------------------------------------------------------------===//
@@ -380,5 +378,5 @@ void EpCombineOp::getAsmResultNames(
 LogicalResult
 EpCombineOp::reifyResultShapes(OpBuilder &builder,
                                ReifiedRankedShapedTypeDims &shapes) {
-  return emitOpError("has a result whose size is known only when it runs");
+  return failure(); // The number of rows is known only when it runs.
 }
