@@ -170,6 +170,10 @@ LogicalResult EntryPlan::measure(Buffer &buffer) {
   MemRefType type = alloc.getType();
   if (!type.getLayout().isIdentity())
     return alloc.emitOpError("expected a contiguous buffer, got ") << type;
+  Type element = type.getElementType();
+  if (!element.isIntOrIndexOrFloat())
+    return alloc.emitOpError("expected elements that are numbers, got ")
+           << type;
   auto dynamic = alloc.getDynamicSizes().begin();
   for (int64_t size : type.getShape()) {
     if (ShapedType::isDynamic(size)) {
@@ -180,7 +184,6 @@ LogicalResult EntryPlan::measure(Buffer &buffer) {
     }
     buffer.bounds.push_back(size);
   }
-  Type element = type.getElementType();
   int64_t bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
   buffer.bytes = llvm::divideCeil(bits, 8);
   for (int64_t size : buffer.bounds)

@@ -63,3 +63,11 @@ func.func @twice() -> (memref<4xf32>, memref<4xf32>) {
   %b = memref.alloc() : memref<4xf32>
   return %a, %b : memref<4xf32>, memref<4xf32>
 }
+
+// -----
+
+func.func @elements() -> memref<4xcomplex<f32>> {
+  // expected-error @+1 {{expected elements that are numbers}}
+  %a = memref.alloc() : memref<4xcomplex<f32>>
+  return %a : memref<4xcomplex<f32>>
+}
