@@ -16,6 +16,7 @@
 
 #include "runtime/text/Json.h"
 #include "runtime/text/SplitPattern.h"
+#include "runtime/text/UnicodeAdditions.h"
 
 using namespace dsrt;
 
@@ -39,7 +40,7 @@ public:
 private:
   Status unsupported(std::string_view found);
   Status escape(bool inClass);
-  Status property();
+  Status property(bool inClass);
   Status group();
   Status quantifier();
   Status characterClass();
@@ -76,7 +77,7 @@ Status Translator::escape(bool inClass) {
     return Status();
   }
   if (letter == 'p' || letter == 'P')
-    return property();
+    return property(inClass);
   bool isAlphanumeric = (letter >= '0' && letter <= '9') ||
                         (letter >= 'A' && letter <= 'Z') ||
                         (letter >= 'a' && letter <= 'z');
@@ -88,21 +89,37 @@ Status Translator::escape(bool inClass) {
   return Status();
 }
 
-// \p{L}, \P{Lu}, \p{^N}: a general category.
-Status Translator::property() {
+// \p{L}, \P{Lu}, \p{^N}: a general category, with the characters that it gained
+// since PCRE2's version of Unicode.
+Status Translator::property(bool inClass) {
   size_t end = rest.find('}');
   if (rest.substr(2, 1) != "{" || end == rest.npos)
     return unsupported(rest.substr(0, 8));
+  std::string_view whole = rest.substr(0, end + 1);
   std::string_view name = rest.substr(3, end - 3);
-  if (!name.empty() && name[0] == '^')
+  bool isNegated = rest[1] == 'P';
+  if (!name.empty() && name[0] == '^') {
+    isNegated = !isNegated;
     name.remove_prefix(1);
+  }
+  // C and Cn hold the unassigned characters, which no list can take from.
   constexpr std::string_view categories =
-      " C Cc Cf Cn Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf "
-      "Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs ";
+      " Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po "
+      "Ps S Sc Sk Sm So Z Zl Zp Zs ";
   if (name.empty() || name.find(' ') != name.npos ||
       categories.find(fmt::format(" {} ", name)) == categories.npos)
-    return unsupported(rest.substr(0, end + 1));
-  copy(end + 1);
+    return unsupported(whole);
+  std::string added = newCharacters(name);
+  if (added.empty()) {
+    copy(whole.size());
+    return Status();
+  }
+  if (inClass && isNegated)
+    return unsupported(whole);
+  rest.remove_prefix(whole.size());
+  std::string members = fmt::format("\\p{{{}}}{}", name, added);
+  out +=
+      inClass ? members : fmt::format("[{}{}]", isNegated ? "^" : "", members);
   return Status();
 }
 

@@ -50,13 +50,13 @@ public:
   bool insert(std::string_view text, int32_t id) {
     if (entries.size() * 2 >= slots.size())
       grow();
-    uint32_t *slot = probe(text);
-    if (*slot != 0)
+    uint32_t &slot = slots[probe(text)];
+    if (slot != 0)
       return false;
     entries.push_back({static_cast<uint32_t>(arena.size()),
                        static_cast<uint32_t>(text.size()), id});
     arena += text;
-    *slot = static_cast<uint32_t>(entries.size());
+    slot = static_cast<uint32_t>(entries.size());
     return true;
   }
 
@@ -64,7 +64,7 @@ public:
   int32_t find(std::string_view text) const {
     if (slots.empty())
       return -1;
-    uint32_t slot = *const_cast<StringTable *>(this)->probe(text);
+    uint32_t slot = slots[probe(text)];
     return slot == 0 ? -1 : entries[slot - 1].id;
   }
 
@@ -76,17 +76,18 @@ public:
   auto end() const { return entries.end(); }
 
 private:
-  uint32_t *probe(std::string_view wanted) {
+  // The slot of a string, or the empty one where it belongs.
+  size_t probe(std::string_view wanted) const {
     size_t mask = slots.size() - 1;
     size_t at = hashBytes(wanted) & mask;
     while (slots[at] != 0 && text(entries[slots[at] - 1]) != wanted)
       at = (at + 1) & mask;
-    return &slots[at];
+    return at;
   }
   void grow() {
     slots.assign(slots.empty() ? 1024 : slots.size() * 4, 0);
     for (size_t i = 0; i < entries.size(); ++i)
-      *probe(text(entries[i])) = static_cast<uint32_t>(i + 1);
+      slots[probe(text(entries[i]))] = static_cast<uint32_t>(i + 1);
   }
 
   std::string arena;

@@ -11,9 +11,6 @@
 using namespace dsrt;
 using nlohmann::json;
 
-// Ids are columns of the logits; the largest published vocabulary has 256 000.
-static constexpr uint64_t maxId = (1 << 20) - 1;
-
 namespace {
 
 class Reader : public JsonBuilder {
@@ -68,7 +65,7 @@ bool Reader::wrong(const std::string &found) {
     return fail(
         error(DSRT_MALFORMED,
               "{}: model.vocab['{}'] is {}, expected an id from 0 to {}", name,
-              quoteText(token), found, maxId));
+              quoteText(token), found, TokenizerFile::maxId));
   return fail(error(DSRT_MALFORMED,
                     "{}: model.merges[{}] holds {}, expected \"left right\" or "
                     "[\"left\", \"right\"]",
@@ -78,7 +75,7 @@ bool Reader::wrong(const std::string &found) {
 bool Reader::number_unsigned(number_unsigned_t value) {
   if (!table())
     return JsonBuilder::number_unsigned(value);
-  if (current != Table::Vocab || value > maxId)
+  if (current != Table::Vocab || value > TokenizerFile::maxId)
     return wrong(std::to_string(value));
   if (!file.vocab.insert(token, static_cast<int32_t>(value)))
     return fail(error(DSRT_MALFORMED, "{}: model.vocab has '{}' twice", name,

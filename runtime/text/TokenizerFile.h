@@ -22,6 +22,10 @@
 namespace dsrt {
 
 struct TokenizerFile {
+  /// Ids are columns of the logits; the largest published vocabulary has 256
+  /// 000.
+  static constexpr uint64_t maxId = (1 << 20) - 1;
+
   /// A merge of two tokens, written as one string.
   struct Merge {
     uint32_t offset;

@@ -10,10 +10,10 @@
 #include "runtime/text/Tokenizer.h"
 #include "runtime/text/TokenizerFile.h"
 
+#include <cctype>
+
 using namespace dsrt;
 using nlohmann::json;
-
-static constexpr int64_t maxAddedId = (1 << 20) - 1;
 
 // ByteLevel's own expression, which it applies unless use_regex is false.
 static constexpr std::string_view byteLevelRegex =
@@ -98,9 +98,9 @@ static Result<AddedToken> readAddedToken(const json &entry,
   if (!content.is_string() || content.get_ref<const std::string &>().empty())
     return unsupported(name, where + ".content", content,
                        "a string that is not empty");
-  if (!id.is_number_unsigned() || id.get<uint64_t>() > maxAddedId)
+  if (!id.is_number_unsigned() || id.get<uint64_t>() > TokenizerFile::maxId)
     return unsupported(name, where + ".id", id,
-                       fmt::format("an id from 0 to {}", maxAddedId));
+                       fmt::format("an id from 0 to {}", TokenizerFile::maxId));
   for (const char *key : {"single_word", "lstrip", "rstrip"})
     DSRT_TRY(expectValue(name, entry, key, false, where));
   const json &special = field(entry, "special");
@@ -199,11 +199,10 @@ Status Tokenizer::addMerges(const TokenizerFile &file) {
 // A "String" pattern is matched literally.
 static std::string escapeRegex(std::string_view text) {
   std::string out;
-  for (char c : text) {
-    if (static_cast<unsigned char>(c) < 0x80 &&
-        !std::isalnum(static_cast<unsigned char>(c)))
+  for (unsigned char c : text) {
+    if (c < 0x80 && !std::isalnum(c))
       out += '\\';
-    out += c;
+    out += static_cast<char>(c);
   }
   return out;
 }
