@@ -7,7 +7,7 @@
 
 #include "Files.h"
 
-#include "runtime/weights/Checkpoint.h"
+#include "runtime/weights/Weights.h"
 #include "runtime/weights/safetensors/Writer.h"
 
 #include <cstring>
@@ -34,33 +34,28 @@ static constexpr std::pair<ElementType, DataType> kTypes[] = {
     {ElementType::Index, DataType::I64},
 };
 
-static std::optional<ElementType> getElementType(DataType type) {
+static std::optional<ElementType> fromDataType(DataType type) {
   for (auto [element, data] : kTypes)
     if (data == type)
       return element;
   return std::nullopt;
 }
 
-static DataType getDataType(ElementType type) {
+static DataType toDataType(ElementType type) {
   for (auto [element, data] : kTypes)
     if (element == type)
       return data;
   return DataType::Unknown;
 }
 
-/// A view of a mapped tensor that keeps `owner` alive; a copy where the file
-/// left it unaligned. None for a type that the reference does not have.
-template <typename Owner>
-static std::optional<Tensor> makeView(const ::dsrt::Tensor &tensor,
-                                      const std::shared_ptr<Owner> &owner) {
-  std::optional<ElementType> type = getElementType(tensor.dtype);
-  if (!type)
-    return std::nullopt;
-  auto *bytes = reinterpret_cast<const char *>(tensor.data);
-  if (reinterpret_cast<uintptr_t>(bytes) % byteSize(*type) == 0)
-    return Tensor::view(*type, tensor.shape,
-                        std::shared_ptr<const char>(owner, bytes));
-  Tensor copy(*type, tensor.shape);
+/// Bytes that `owner` keeps alive; a copy where they are not aligned.
+static Tensor makeView(ElementType type, ArrayRef<int64_t> shape,
+                       const void *data,
+                       const std::shared_ptr<const void> &owner) {
+  auto *bytes = static_cast<const char *>(data);
+  if (reinterpret_cast<uintptr_t>(bytes) % byteSize(type) == 0)
+    return Tensor::view(type, shape, std::shared_ptr<const char>(owner, bytes));
+  Tensor copy(type, shape);
   std::memcpy(copy.mutableData(), bytes, copy.bytes());
   return copy;
 }
@@ -71,11 +66,10 @@ llvm::Expected<TensorMap> reference::readTensors(const std::string &path) {
     return makeError(opened.status().message());
   auto file = std::make_shared<::dsrt::SafetensorsFile>(std::move(*opened));
   TensorMap tensors;
-  // A tensor of a type that no value has is left out: naming it is an error
-  // then.
+  // A tensor of a type that no value has is left out: who names it finds none.
   for (const ::dsrt::Tensor &tensor : file->tensors())
-    if (std::optional<Tensor> view = makeView(tensor, file))
-      tensors[tensor.name] = std::move(*view);
+    if (std::optional<ElementType> type = fromDataType(tensor.dtype))
+      tensors[tensor.name] = makeView(*type, tensor.shape, tensor.data, file);
   return tensors;
 }
 
@@ -84,7 +78,7 @@ llvm::Error reference::writeTensors(const std::string &path,
   std::vector<::dsrt::TensorToWrite> list;
   for (const auto &[name, tensor] : tensors)
     list.push_back({name,
-                    getDataType(tensor.type()),
+                    toDataType(tensor.type()),
                     {tensor.shape().begin(), tensor.shape().end()},
                     tensor.data()});
   ::dsrt::Status status = ::dsrt::writeSafetensors(path, list);
@@ -97,60 +91,77 @@ llvm::Error reference::writeTensors(const std::string &path,
 // Weights
 //===----------------------------------------------------------------------===//
 
-static std::string describe(WeightOp weight) {
-  std::string text;
-  llvm::raw_string_ostream(text) << weight.getType();
-  return text;
+/// The number that abi.h gives an element type, -1 if a weight cannot have it.
+static int64_t getAbiType(std::optional<ElementType> type) {
+  for (int64_t dtype = DSRT_F32; type && dtype <= DSRT_I8; ++dtype)
+    if (::dsrt::dataTypeOfAbi(dtype) == toDataType(*type))
+      return dtype;
+  return -1;
 }
 
-/// One tensor of a checkpoint, which must have the type and shape given.
-static llvm::Expected<Tensor>
-loadTensor(const std::shared_ptr<::dsrt::Checkpoint> &checkpoint,
-           const std::string &key, WeightOp weight, ArrayRef<int64_t> shape) {
-  ::dsrt::CheckpointTensor found = checkpoint->find(key);
-  if (!found)
-    return makeError("'" + key + "' is not in " + checkpoint->folder());
-  std::optional<Tensor> tensor = makeView(*found.tensor, checkpoint);
-  auto type = cast<RankedTensorType>(weight.getType());
-  if (!tensor || tensor->shape() != shape ||
-      !isValueOf(Tensor(tensor->type(), {}), type.getElementType()))
-    return makeError("'" + key + "' expected for " + describe(weight) +
-                     ", got " + found.tensor->typeText() + " in " +
-                     found.file->path());
-  return std::move(*tensor);
+/// True if the weights whose scales these are have scales that are powers of
+/// two.
+static bool hasPowerOfTwoScales(ModuleOp module, WeightOp scales) {
+  StringRef key = *scales.getKey();
+  if (!key.consume_back("_scale_inv"))
+    return false;
+  for (auto weight : module.getOps<WeightOp>())
+    if (weight.getKey() == key)
+      if (BlockScaledAttr scaled = getBlockScaled(weight.getType()))
+        return scaled.getFormat() == ScaleFormat::PowerOfTwo;
+  return false;
 }
 
+namespace {
+
+/// The weights of a module, as a compiled model would have them.
+struct BoundWeights {
+  std::unique_ptr<::dsrt::Weights> weights;
+  llvm::DenseMap<Operation *, uint64_t> rows;
+};
+
+} // namespace
+
 static llvm::Expected<Tensor>
-loadWeight(const std::shared_ptr<::dsrt::Checkpoint> &checkpoint,
-           WeightOp weight) {
-  std::string key = weight.getKey()->str();
+loadWeight(const std::shared_ptr<BoundWeights> &bound, WeightOp weight) {
+  auto found = bound->rows.find(weight);
+  if (found == bound->rows.end())
+    return makeError("'" + weight.getSymName() + "' is not in the table");
+  const void *data = bound->weights->addresses()[found->second];
   auto type = cast<RankedTensorType>(weight.getType());
-  size_t star = key.find('*');
-  if (star == std::string::npos)
-    return loadTensor(checkpoint, key, weight, type.getShape());
-  std::optional<ElementType> element =
-      reference::getElementType(type.getElementType());
-  if (!element)
-    return makeError("'" + key + "' has an element type that is not supported");
-  Tensor stacked(*element, type.getShape());
+  ElementType element = *reference::getElementType(type.getElementType());
+  if (!weight.getKey()->contains('*'))
+    return makeView(element, type.getShape(), data, bound);
+  Tensor stacked(element, type.getShape());
   char *out = stacked.mutableData();
-  for (int64_t e = 0; e < stacked.dim(0); ++e) {
-    std::string one = key;
-    one.replace(star, 1, std::to_string(e));
-    auto part =
-        loadTensor(checkpoint, one, weight, type.getShape().drop_front());
-    if (!part)
-      return part.takeError();
-    std::memcpy(out + e * part->bytes(), part->data(), part->bytes());
-  }
+  int64_t bytes = stacked.bytes() / stacked.dim(0);
+  auto *parts = static_cast<const void *const *>(data);
+  for (int64_t e = 0; e < stacked.dim(0); ++e)
+    std::memcpy(out + e * bytes, parts[e], bytes);
   return stacked;
 }
 
-llvm::Expected<WeightLoader> reference::openWeights(const std::string &source) {
-  auto opened = ::dsrt::Checkpoint::open(source);
-  if (!opened.ok())
-    return makeError(opened.status().message());
-  auto checkpoint = std::make_shared<::dsrt::Checkpoint>(std::move(*opened));
+llvm::Expected<WeightLoader> reference::openWeights(ModuleOp module,
+                                                    const std::string &source) {
+  auto bound = std::make_shared<BoundWeights>();
+  ::dsrt::WeightTableBuilder builder;
+  for (auto weight : module.getOps<WeightOp>()) {
+    if (!weight.getKey())
+      continue;
+    auto type = cast<RankedTensorType>(weight.getType());
+    int64_t dtype =
+        getAbiType(reference::getElementType(type.getElementType()));
+    if (dtype < 0 || type.getRank() > DSRT_MAX_RANK)
+      return makeError("'" + *weight.getKey() +
+                       "' has a type that no weight can have");
+    bound->rows[weight] =
+        builder.add(weight.getKey()->str(), dtype, type.getShape().vec(),
+                    hasPowerOfTwoScales(module, weight));
+  }
+  auto weights = ::dsrt::Weights::bind(builder.table(), source);
+  if (!weights.ok())
+    return makeError(weights.status().message());
+  bound->weights = std::move(*weights);
   return WeightLoader(
-      [checkpoint](WeightOp weight) { return loadWeight(checkpoint, weight); });
+      [bound](WeightOp weight) { return loadWeight(bound, weight); });
 }

@@ -17,8 +17,10 @@ namespace mlir::deepseek::reference {
 llvm::Expected<TensorMap> readTensors(const std::string &path);
 llvm::Error writeTensors(const std::string &path, const TensorMap &tensors);
 
-/// A loader for a checkpoint folder, `seed:N` or `splat:X`.
-llvm::Expected<WeightLoader> openWeights(const std::string &source);
+/// Finds all weights of the module in a checkpoint folder, or makes them up for
+/// `seed:N` and `splat:X`: the same bytes that the compiled module would get.
+llvm::Expected<WeightLoader> openWeights(ModuleOp module,
+                                         const std::string &source);
 
 } // namespace mlir::deepseek::reference
 

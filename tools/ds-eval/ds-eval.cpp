@@ -219,7 +219,7 @@ static llvm::Expected<WeightLoader> chooseWeights(ModuleOp module) {
       source.empty() && attribute)
     source = attribute.str();
   if (!source.empty())
-    return openWeights(source);
+    return openWeights(module, source);
   return [](WeightOp weight) -> llvm::Expected<Tensor> {
     return makeError("'" + weight.getKey().value_or("") +
                      "' has no source: give --weights=DIR, seed:N or splat:X");
