@@ -33,6 +33,7 @@ ModelBuilder::ModelBuilder(ModuleOp module, const ModelConfig &config,
   module->setAttr(kEosAttr, b.getDenseI64ArrayAttr(config.eosTokens));
   module->setAttr(kBosAttr, b.getI64IntegerAttr(config.bosToken));
   module->setAttr(kContextAttr, b.getI64IntegerAttr(config.maxPositions));
+  module->setAttr(kExpertsPerTokenAttr, b.getI64IntegerAttr(config.topK));
   module->setAttr("deepseek.dtype", TypeAttr::get(residual));
 }
 

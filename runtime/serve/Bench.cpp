@@ -1,4 +1,4 @@
-//===- Bench.cpp - The command `bench` --------------------------------------===//
+//===- Bench.cpp - The command `bench` ------------------------------------===//
 //
 // Speed of prefill and decode, and the limits of the machine they run on,
 // measured in the same run, so that each speed also comes as a fraction of what
@@ -160,7 +160,7 @@ Result<int> runBench(const Invocation &invocation) {
 
   const Module &module = model.module();
   const TokenCost cost =
-      tokenCost(module, model.source(options.model.folder));
+      tokenCost(module);
   const dsrt_entry *entry = module.findEntry("decode");
   entry = entry ? entry : module.findEntry("prefill");
   const double cached = static_cast<double>(length) +

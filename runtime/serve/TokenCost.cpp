@@ -1,14 +1,10 @@
-//===- TokenCost.cpp - What a token costs -----------------------------------===//
+//===- TokenCost.cpp - What a token costs ---------------------------------===//
 
 #include "runtime/serve/TokenCost.h"
-
-#include "runtime/core/Model.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 namespace dsrt {
 
@@ -22,21 +18,6 @@ bool isCache(const Module &module, const dsrt_value &value) {
 const dsrt_entry *mainEntry(const Module &module) {
   const dsrt_entry *decode = module.findEntry("decode");
   return decode ? decode : module.findEntry("prefill");
-}
-
-int64_t expertsPerToken(const Module &module, const dsrt_entry &entry,
-                        const std::string &source) {
-  for (uint64_t i = 0; i < entry.result_count; ++i)
-    if (std::strncmp(module.name(entry.results[i]), "router_idx.", 11) == 0)
-      return entry.results[i].shape[1];
-  std::ifstream file(source + "/config.json");
-  const auto config = nlohmann::json::parse(file, nullptr, false);
-  if (!config.is_object())
-    return 0;
-  auto found = config.find("num_experts_per_tok");
-  return found != config.end() && found->is_number_unsigned()
-             ? found->get<int64_t>()
-             : 0;
 }
 
 /// The number N of "model.layers.N.", or -1.
@@ -62,12 +43,12 @@ double weightBytes(const dsrt_weight &weight) {
   return bytes;
 }
 
-TokenCost tokenCost(const Module &module, const std::string &source) {
+TokenCost tokenCost(const Module &module) {
   TokenCost cost;
   const dsrt_entry *entry = mainEntry(module);
   if (!entry)
     return cost;
-  cost.expertsPerToken = expertsPerToken(module, *entry, source);
+  cost.expertsPerToken = module.tables().experts_per_token;
   int layers = 0;
   for (uint64_t i = 0; i < entry->arg_count; ++i)
     layers += isCache(module, entry->args[i]);

@@ -1,4 +1,4 @@
-//===- TokenCost.h - What a token costs ------------------------*- C++ -*-===//
+//===- TokenCost.h - What a token costs -------------------------*- C++ -*-===//
 //
 // Bytes read and operations done per token, from the tables of a model.
 //
@@ -14,20 +14,15 @@
 
 #include "runtime/core/Module.h"
 
-#include <string>
-
 namespace dsrt {
 
 struct TokenCost {
   double weightBytes = 0;
   double operations = 0;
-  int64_t expertsPerToken = 0; // 0: not known, all are counted
+  int64_t expertsPerToken = 0; // 0: the model has none
 };
 
-/// `source` is where the weights come from: how many experts a token uses is
-/// read from the shape of the routers' choices where the model returns them, else
-/// from config.json of that folder.
-TokenCost tokenCost(const Module &module, const std::string &source);
+TokenCost tokenCost(const Module &module);
 
 /// Bytes that one token has in the caches of the entry.
 int64_t cacheBytesPerToken(const Module &module, const dsrt_entry &entry);

@@ -389,7 +389,8 @@ void ModuleLowering::writeTables() {
       number(eos.size()),
       number(moduleInteger(kBosAttr, -1)),
       number(moduleInteger(kContextAttr, 0)),
-      number(workspace)};
+      number(workspace),
+      number(moduleInteger(kExpertsPerTokenAttr, 0))};
   SmallVector<Type> fields(record.size(), i64);
   fields[0] = fields[1] = i32;
   for (size_t i = 2; i < 10; ++i)

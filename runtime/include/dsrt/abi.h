@@ -126,8 +126,10 @@ typedef struct dsrt_module {
   int64_t bos_token;      /* -1: none */
   int64_t context_length; /* tokens per sequence the plan allows */
   uint64_t workspace_bytes; /* the largest of the entries */
+  int64_t experts_per_token; /* how many of a stacked weight's tensors one token
+                                uses; 0: no experts */
 } dsrt_module;
-DSRT_STATIC_ASSERT(sizeof(dsrt_module) == 128, "dsrt_module");
+DSRT_STATIC_ASSERT(sizeof(dsrt_module) == 136, "dsrt_module");
 
 /* The one exported symbol. `max_abi_version` is the runtime's; a module that
  * needs a newer one still answers, so that the runtime can name both. */
