@@ -1,4 +1,4 @@
-//===- Sampler.h - Which token comes next ----------------------*- C++ -*-===//
+//===- Sampler.h - Which token comes next -----------------------*- C++ -*-===//
 //
 // Chooses a token from a row of logits: the largest at temperature 0, else
 // drawn from the distribution that top-k, top-p and min-p leave. The same seed

@@ -1,4 +1,4 @@
-//===- AddedTokens.h - Tokens that text may spell out ----------*- C++ -*-===//
+//===- AddedTokens.h - Tokens that text may spell out -----------*- C++ -*-===//
 //
 // Finds added tokens such as <think> in a text: the leftmost match, and of
 // those that start there the longest. A trie over bytes.

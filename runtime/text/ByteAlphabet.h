@@ -1,4 +1,4 @@
-//===- ByteAlphabet.h - The printable alphabet of bytes --------*- C++ -*-===//
+//===- ByteAlphabet.h - The printable alphabet of bytes ---------*- C++ -*-===//
 //
 // A tokenizer.json writes each byte of a token as one printable character (the
 // table that GPT-2 introduced): printable Latin-1 bytes as themselves, the

@@ -1,4 +1,4 @@
-//===- BytePairEncoder.h - Merging bytes into tokens -----------*- C++ -*-===//
+//===- BytePairEncoder.h - Merging bytes into tokens ------------*- C++ -*-===//
 //
 // Byte-pair encoding of one piece of text: of all neighbours that some merge
 // joins, the merge of lowest rank is done first, at its leftmost place.

@@ -1,4 +1,4 @@
-//===- ChatTemplate.h - A conversation as one prompt -----------*- C++ -*-===//
+//===- ChatTemplate.h - A conversation as one prompt ------------*- C++ -*-===//
 //
 // The chat templates of the DeepSeek family, written out in C++: the folder's
 // Jinja template only decides which of them it is. System, user and assistant

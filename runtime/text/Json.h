@@ -1,4 +1,4 @@
-//===- Json.h - JSON files read with one clear error -----------*- C++ -*-===//
+//===- Json.h - JSON files read with one clear error ------------*- C++ -*-===//
 //
 // Builds a nlohmann::json document from parser events, so that a repeated key,
 // deep nesting or bad syntax is a Status and never an exception. The builder is

@@ -1,4 +1,4 @@
-//===- SplitPattern.h - A regular expression that splits text --*- C++ -*-===//
+//===- SplitPattern.h - A regular expression that splits text ---*- C++ -*-===//
 //
 // The Split steps of a pre-tokenizer. tokenizer.json files are written for
 // Oniguruma's Ruby syntax over Unicode; PCRE2 runs them here, after a

@@ -1,4 +1,4 @@
-//===- StringTable.h - Hash tables of the tokenizer ------------*- C++ -*-===//
+//===- StringTable.h - Hash tables of the tokenizer -------------*- C++ -*-===//
 //
 // Open addressing with linear probing, strings in one block of memory: loading
 // 128 000 tokens and 127 000 merges takes tens of milliseconds, and a look-up

@@ -1,4 +1,4 @@
-//===- Tokenizer.h - Text to token ids and back ----------------*- C++ -*-===//
+//===- Tokenizer.h - Text to token ids and back -----------------*- C++ -*-===//
 //
 // The byte-level BPE tokenizer of a checkpoint folder: tokenizer.json, and from
 // tokenizer_config.json whether a beginning-of-sequence token is added, and the
@@ -65,7 +65,7 @@ public:
   bool isSpecial(int32_t id) const;
   /// The bytes of a token, which need not be whole characters.
   Result<std::string_view> tokenBytes(int32_t id) const;
-  /// The id of an added token or of a vocabulary entry that stands alone.
+  /// The id of an added token.
   std::optional<int32_t> addedToken(std::string_view text) const;
 
 private:

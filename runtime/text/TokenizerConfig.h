@@ -1,4 +1,4 @@
-//===- TokenizerConfig.h - The small files beside a tokenizer --*- C++ -*-===//
+//===- TokenizerConfig.h - The small files beside a tokenizer ---*- C++ -*-===//
 //
 // What is needed of tokenizer_config.json and generation_config.json. Keys that
 // are not named here are ignored: they do not change ids.

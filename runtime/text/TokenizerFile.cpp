@@ -1,7 +1,7 @@
 //===- TokenizerFile.cpp - The content of a tokenizer.json ----------------===//
 //
 // A JSON builder that keeps the entries of model.vocab and model.merges out of
-// the document: as a document they would take a second and 100 MB.
+// the document, where they would be 256 000 values of their own.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,4 +1,4 @@
-//===- TokenizerFile.h - The content of a tokenizer.json -------*- C++ -*-===//
+//===- TokenizerFile.h - The content of a tokenizer.json --------*- C++ -*-===//
 //
 // Reads the syntax. The two large tables, model.vocab and model.merges, go into
 // flat arrays as they are parsed; everything else is a JSON document. What the

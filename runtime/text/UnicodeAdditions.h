@@ -1,4 +1,4 @@
-//===- UnicodeAdditions.h - Characters newer than Unicode 14 ---*- C++ -*-===//
+//===- UnicodeAdditions.h - Characters newer than Unicode 14 ----*- C++ -*-===//
 //
 // PCRE2 of Debian 12 knows Unicode 14; the tokenizers that others use know
 // Unicode 16. Without the difference an emoji of 2022 would give other ids.

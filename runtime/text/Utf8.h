@@ -1,4 +1,4 @@
-//===- Utf8.h - UTF-8, checked and repaired --------------------*- C++ -*-===//
+//===- Utf8.h - UTF-8, checked and repaired ---------------------*- C++ -*-===//
 //
 // What text handling needs of Unicode's UTF-8: finding the first byte that does
 // not belong, and replacing what does not by U+FFFD, one for each maximal part

@@ -1,5 +1,4 @@
-//===- TokenizerFuzz.cpp - libFuzzer target for tokenizer.json
-//-----------------===//
+//===- TokenizerFuzz.cpp - libFuzzer target for tokenizer.json ------------===//
 //
 // Any bytes as a tokenizer.json. One that loads has to encode a few texts, and
 // to give them back where it has all the bytes they need.

@@ -1,5 +1,4 @@
-//===- sampler.cpp - What the sampler draws
-//---------------------------------------===//
+//===- sampler.cpp - What the sampler draws -------------------------------===//
 //
 // ds-test-sampler: greedy choice, padding, filters, frequencies against the
 // softmax, the sequence of a seed, and every error.

@@ -1,5 +1,4 @@
-//===- text.cpp - The parts of the tokenizer, one by one
-//------------------------===//
+//===- text.cpp - The parts of the tokenizer, one by one ------------------===//
 //
 // ds-test-text utf8              repair of every cut of broken byte sequences
 // ds-test-text regex PATTERN     the translation to PCRE2

@@ -1,5 +1,4 @@
-//===- tokenizer.cpp - Runs a tokenizer on files
-//------------------------------===//
+//===- tokenizer.cpp - Runs a tokenizer on files --------------------------===//
 //
 // ds-test-tokenizer vectors FOLDER FILE KIND    compare with published vectors
 // ds-test-tokenizer goldens FOLDER FILE         compare with the model's
