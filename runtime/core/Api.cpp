@@ -1,4 +1,4 @@
-//===- Api.cpp - The C functions of dsrt.h ----------------------------------===//
+//===- Api.cpp - The C functions of dsrt.h --------------------------------===//
 //
 // A thin layer: null checks, exceptions of the standard library turned into
 // statuses, the message kept per thread.
@@ -31,7 +31,8 @@ std::string &lastError() {
 }
 
 /// Runs `body`, which returns a Status, and keeps its message.
-template <typename Body> dsrt_status guarded(Body body) {
+template <typename Body>
+dsrt_status guarded(Body body) {
   try {
     Status status = body();
     if (!status.ok())

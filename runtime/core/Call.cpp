@@ -1,4 +1,4 @@
-//===- Call.cpp - The functions that a model's code calls -------------------===//
+//===- Call.cpp - The functions that a model's code calls -----------------===//
 //
 // The second half of abi.h. All are called from compiled code, so none throws.
 //
@@ -30,10 +30,10 @@ namespace {
 bool holds(const dsrt_expectation &expectation, int64_t i) {
   if (expectation.exact) {
     const int64_t bytes = dsrt::elementBytes(expectation.dtype);
-    return std::memcmp(static_cast<const char *>(expectation.actual) + i * bytes,
-                       static_cast<const char *>(expectation.expected) +
-                           i * bytes,
-                       static_cast<size_t>(bytes)) == 0;
+    return std::memcmp(
+               static_cast<const char *>(expectation.actual) + i * bytes,
+               static_cast<const char *>(expectation.expected) + i * bytes,
+               static_cast<size_t>(bytes)) == 0;
   }
   const double actual =
       dsrt::elementValue(expectation.dtype, expectation.actual, i);

@@ -1,4 +1,4 @@
-//===- Call.h - What a model's code sees of its caller ---------*- C++ -*-===//
+//===- Call.h - What a model's code sees of its caller ----------*- C++ -*-===//
 //
 // The opaque dsrt_call of abi.h.
 //

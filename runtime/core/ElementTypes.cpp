@@ -1,4 +1,4 @@
-//===- ElementTypes.cpp - The element types of buffers ----------------------===//
+//===- ElementTypes.cpp - The element types of buffers --------------------===//
 //
 // Values are decoded by the definition of each format, one at a time: this is
 // for messages and results, not for computing.
@@ -27,7 +27,8 @@ int64_t elementBytes(int64_t dtype) {
 
 namespace {
 
-template <typename T> T load(const void *data, int64_t index) {
+template <typename T>
+T load(const void *data, int64_t index) {
   T value;
   std::memcpy(&value, static_cast<const char *>(data) + index * sizeof(T),
               sizeof(T));
@@ -44,8 +45,7 @@ double decode(uint32_t bits, int exponentBits, int mantissaBits,
   const double sign = bits >> (exponentBits + mantissaBits) & 1 ? -1.0 : 1.0;
   const int exponent = static_cast<int>(bits >> mantissaBits) & largest;
   const int mantissa = static_cast<int>(bits) & mantissaMask;
-  if (exponent == largest &&
-      (!finiteOnly || mantissa == mantissaMask))
+  if (exponent == largest && (!finiteOnly || mantissa == mantissaMask))
     return !finiteOnly && mantissa == 0
                ? sign * std::numeric_limits<double>::infinity()
                : std::numeric_limits<double>::quiet_NaN();

@@ -1,4 +1,4 @@
-//===- ElementTypes.h - The element types of buffers -----------*- C++ -*-===//
+//===- ElementTypes.h - The element types of buffers ------------*- C++ -*-===//
 //
 // Names, sizes and values of the element types of abi.h.
 //

@@ -1,4 +1,4 @@
-//===- EntryBinding.cpp - An entry's arguments by name ----------------------===//
+//===- EntryBinding.cpp - An entry's arguments by name --------------------===//
 //
 // The names, types and ranks that entries of a language model have.
 //
@@ -55,10 +55,11 @@ Status unknownArgument(const Module &module, const dsrt_entry &entry,
   std::string names;
   for (const KnownArgument &known : knownArguments)
     names += fmt::format("{}, ", known.name);
-  return error(DSRT_MALFORMED,
-               "'{}': entry '{}' has the argument '{}', which this runtime does "
-               "not know (it knows {}{})",
-               module.path(), entry.name, name, names, cacheArgument.name);
+  return error(
+      DSRT_MALFORMED,
+      "'{}': entry '{}' has the argument '{}', which this runtime does "
+      "not know (it knows {}{})",
+      module.path(), entry.name, name, names, cacheArgument.name);
 }
 
 bool isFloat(int64_t dtype) { return dtype == DSRT_F32 || dtype == DSRT_BF16; }
@@ -132,8 +133,8 @@ Result<EntryBinding> EntryBinding::create(const Module &module,
     const KnownArgument *known = findKnown(name);
     if (!known)
       return unknownArgument(module, entry, name);
-    bool typeFits = known->dtype < 0 ? isFloat(value.dtype)
-                                     : value.dtype == known->dtype;
+    bool typeFits =
+        known->dtype < 0 ? isFloat(value.dtype) : value.dtype == known->dtype;
     if (!typeFits || value.rank != known->rank)
       return error(DSRT_MALFORMED,
                    "'{}': entry '{}': argument '{}' is of type {} and rank {}, "

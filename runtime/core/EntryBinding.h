@@ -1,4 +1,4 @@
-//===- EntryBinding.h - An entry's arguments by name -----------*- C++ -*-===//
+//===- EntryBinding.h - An entry's arguments by name ------------*- C++ -*-===//
 //
 // Finds out once which argument of an entry is what, so that a step only fills
 // in addresses and sizes. An argument that the runtime does not know is an

@@ -1,4 +1,4 @@
-//===- Memory.cpp - Large memory of a session -------------------------------===//
+//===- Memory.cpp - Large memory of a session -----------------------------===//
 
 #include "runtime/core/Memory.h"
 
@@ -32,7 +32,8 @@ Result<Memory> Memory::reserve(uint64_t bytes, const char *what) {
   if (bytes == 0)
     return memory;
   // Not counted against the system's commit limit: pages that are never touched
-  // cost nothing, and the sessions check the whole against the machine's memory.
+  // cost nothing, and the sessions check the whole against the machine's
+  // memory.
   void *address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED)

@@ -1,4 +1,4 @@
-//===- Memory.h - Large memory of a session --------------------*- C++ -*-===//
+//===- Memory.h - Large memory of a session ---------------------*- C++ -*-===//
 //
 // Zeroed memory straight from the system: page-aligned, and resident only where
 // it has been touched.

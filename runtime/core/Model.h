@@ -1,4 +1,4 @@
-//===- Model.h - A module and its weights ----------------------*- C++ -*-===//
+//===- Model.h - A module and its weights -----------------------*- C++ -*-===//
 //
 // The dsrt_model of dsrt.h.
 //

@@ -1,4 +1,4 @@
-//===- Module.cpp - A compiled model, opened and checked --------------------===//
+//===- Module.cpp - A compiled model, opened and checked ------------------===//
 //
 // The tables come from a file, so they are input: magic, version, counts,
 // ranks, types and shapes are checked here once, and the rest of the runtime
@@ -30,7 +30,8 @@ Status checkSharedObject(const std::string &path) {
   if (!file)
     return error(DSRT_NOT_FOUND, "cannot open the model '{}': {}", path,
                  std::strerror(errno));
-  const uint64_t size = static_cast<uint64_t>(std::max<int64_t>(0, file.tellg()));
+  const uint64_t size =
+      static_cast<uint64_t>(std::max<int64_t>(0, file.tellg()));
   Elf64_Ehdr header;
   file.seekg(0);
   if (size < sizeof(header) ||
@@ -44,10 +45,10 @@ Status checkSharedObject(const std::string &path) {
                  path);
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   file.seekg(static_cast<std::streamoff>(header.e_phoff));
-  bool whole =
-      header.e_phoff < size &&
-      file.read(reinterpret_cast<char *>(segments.data()),
-                static_cast<std::streamsize>(segments.size() * sizeof(Elf64_Phdr)));
+  bool whole = header.e_phoff < size &&
+               file.read(reinterpret_cast<char *>(segments.data()),
+                         static_cast<std::streamsize>(segments.size() *
+                                                      sizeof(Elf64_Phdr)));
   for (const Elf64_Phdr &segment : segments)
     whole = whole && segment.p_offset <= size &&
             segment.p_filesz <= size - segment.p_offset;
@@ -134,7 +135,8 @@ Status Module::check() const {
     return malformed("a table is missing");
   for (uint64_t i = 0; i < m.weight_count; ++i)
     if (m.weights[i].key < 0 ||
-        !validShape(m.weights[i].dtype, m.weights[i].rank, m.weights[i].shape, 0) ||
+        !validShape(m.weights[i].dtype, m.weights[i].rank, m.weights[i].shape,
+                    0) ||
         m.weights[i].dtype == DSRT_INDEX ||
         (m.weights[i].stacked && m.weights[i].rank == 0) ||
         m.weights[i].scale_of < -1 ||
@@ -150,7 +152,8 @@ Status Module::check() const {
     if (entry.arg_count > maxCount || entry.result_count > maxCount ||
         (entry.arg_count && !entry.args) ||
         (entry.result_count && !entry.results))
-      return malformed(fmt::format("entry '{}' has no argument table", entry.name));
+      return malformed(
+          fmt::format("entry '{}' has no argument table", entry.name));
     if (entry.workspace_bytes > m.workspace_bytes)
       return malformed(fmt::format(
           "entry '{}' needs {} bytes of workspace, the module plans {}",
@@ -159,7 +162,8 @@ Status Module::check() const {
       const dsrt_value &value = k < entry.arg_count
                                     ? entry.args[k]
                                     : entry.results[k - entry.arg_count];
-      if (value.name < 0 || !validShape(value.dtype, value.rank, value.shape, -1))
+      if (value.name < 0 ||
+          !validShape(value.dtype, value.rank, value.shape, -1))
         return malformed(fmt::format("entry '{}': value {} has no valid type",
                                      entry.name, k));
     }

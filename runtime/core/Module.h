@@ -1,4 +1,4 @@
-//===- Module.h - A compiled model, opened and checked ---------*- C++ -*-===//
+//===- Module.h - A compiled model, opened and checked ----------*- C++ -*-===//
 //
 // Opens the shared object of a compiled model, or takes the tables linked into
 // the executable, and checks that they make sense before anyone follows a

@@ -1,4 +1,4 @@
-//===- PageTable.cpp - Which page of the cache holds what -------------------===//
+//===- PageTable.cpp - Which page of the cache holds what -----------------===//
 //
 // Free pages are a stack: the page given back last is used first, its memory is
 // still warm and already belongs to the process.

@@ -1,4 +1,4 @@
-//===- PageTable.h - Which page of the cache holds what --------*- C++ -*-===//
+//===- PageTable.h - Which page of the cache holds what ---------*- C++ -*-===//
 //
 // The latent cache is cut into pages of equal size; a sequence owns as many as
 // its length needs. This is the bookkeeping: pages are numbers, the memory

@@ -1,4 +1,4 @@
-//===- Session.cpp - Sequences and their steps ------------------------------===//
+//===- Session.cpp - Sequences and their steps ----------------------------===//
 //
 // Creation: limits from the entry tables, then memory, once. The caches are
 // reserved for the longest sequences the session may have, but the system makes
@@ -63,9 +63,8 @@ Result<StepLimits> readStepLimits(const Module &module) {
                  "'{}' has neither an entry 'prefill' nor 'decode'",
                  module.path());
   if (limits.context < 1)
-    return error(DSRT_MALFORMED,
-                 "'{}': the plan allows sequences of {} tokens", module.path(),
-                 limits.context);
+    return error(DSRT_MALFORMED, "'{}': the plan allows sequences of {} tokens",
+                 module.path(), limits.context);
   return limits;
 }
 
@@ -177,12 +176,12 @@ Status Session::reserveMemory(int64_t pageCount) {
     total += static_cast<double>(bytes);
   const double available = static_cast<double>(availableMemory());
   if (total > available)
-    return error(DSRT_OUT_OF_MEMORY,
-                 "the cache of {} sequence{} of {} tokens and the workspace need "
-                 "{}, this machine has {}; ask for fewer tokens or sequences",
-                 stepLimits.maxSequences,
-                 stepLimits.maxSequences == 1 ? "" : "s", stepLimits.context,
-                 formatBytes(total), formatBytes(available));
+    return error(
+        DSRT_OUT_OF_MEMORY,
+        "the cache of {} sequence{} of {} tokens and the workspace need "
+        "{}, this machine has {}; ask for fewer tokens or sequences",
+        stepLimits.maxSequences, stepLimits.maxSequences == 1 ? "" : "s",
+        stepLimits.context, formatBytes(total), formatBytes(available));
 
   Result<Memory> memory = Memory::reserve(workspaceBytes, "the workspace");
   if (!memory.ok())
@@ -242,11 +241,11 @@ Status Session::checkChunks(const StepChunk *chunks, int64_t chunkCount) {
                    stepLimits.context);
     for (int64_t i = 0; i < chunk.count; ++i)
       if (chunk.tokens[i] < 0 || chunk.tokens[i] >= stepLimits.vocabulary)
-        return error(DSRT_INVALID_ARGUMENT,
-                     "token id {} at position {} is out of range, the model has "
-                     "ids 0 to {}",
-                     chunk.tokens[i], chunk.start + i,
-                     stepLimits.vocabulary - 1);
+        return error(
+            DSRT_INVALID_ARGUMENT,
+            "token id {} at position {} is out of range, the model has "
+            "ids 0 to {}",
+            chunk.tokens[i], chunk.start + i, stepLimits.vocabulary - 1);
   }
   return Status();
 }

@@ -1,4 +1,4 @@
-//===- Session.h - Sequences and their steps -------------------*- C++ -*-===//
+//===- Session.h - Sequences and their steps --------------------*- C++ -*-===//
 //
 // Owns what running a model needs besides the model: workspace, latent caches,
 // page table, thread team. All of it is made by create(); a step allocates
@@ -56,9 +56,9 @@ class Session {
 public:
   /// `weights` are the addresses in the order of the module's table; they and
   /// the module outlive the session.
-  static Result<std::unique_ptr<Session>>
-  create(const Module &module, const void *const *weights,
-         const SessionOptions &options);
+  static Result<std::unique_ptr<Session>> create(const Module &module,
+                                                 const void *const *weights,
+                                                 const SessionOptions &options);
 
   Result<int32_t> addSequence();
   Status removeSequence(int32_t sequence);

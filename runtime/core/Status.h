@@ -1,4 +1,4 @@
-//===- Status.h - What a function that can fail returns --------*- C++ -*-===//
+//===- Status.h - What a function that can fail returns ---------*- C++ -*-===//
 //
 // A code of dsrt.h and a message, or a value. Nothing in the runtime throws
 // across a file or aborts on input: functions return these.
@@ -41,7 +41,8 @@ Status error(dsrt_status code, fmt::format_string<Args...> format,
 }
 
 /// A value or the failure to make one.
-template <typename T> class [[nodiscard]] Result {
+template <typename T>
+class [[nodiscard]] Result {
 public:
   Result(T value) : held(std::move(value)) {}
   Result(Status failure) : failure(std::move(failure)) {}

@@ -1,4 +1,4 @@
-//===- StepInputs.cpp - The integer arguments of a step ---------------------===//
+//===- StepInputs.cpp - The integer arguments of a step -------------------===//
 
 #include "runtime/core/StepInputs.h"
 
@@ -18,8 +18,8 @@ void StepInputs::fill(const StepChunk *chunks, int64_t chunkCount,
   sequenceTotal = chunkCount;
   pageTotal = 1;
   for (int64_t b = 0; b < chunkCount; ++b)
-    pageTotal = std::max(pageTotal,
-                         table.pageCount(chunks[b].start + chunks[b].count));
+    pageTotal =
+        std::max(pageTotal, table.pageCount(chunks[b].start + chunks[b].count));
 
   for (int64_t b = 0; b < chunkCount; ++b) {
     const StepChunk &chunk = chunks[b];

@@ -1,4 +1,4 @@
-//===- StepInputs.h - The integer arguments of a step ----------*- C++ -*-===//
+//===- StepInputs.h - The integer arguments of a step -----------*- C++ -*-===//
 //
 // Flattens the new tokens of several sequences into one step: token ids,
 // positions, cache slots, the block table and the prefix sums of lengths.

@@ -1,9 +1,9 @@
-//===- ThreadTeam.cpp - Threads that share loops ----------------------------===//
+//===- ThreadTeam.cpp - Threads that share loops --------------------------===//
 //
 // Workers join a loop only while it is open: a worker that sleeps or was
 // descheduled is never waited for, only those inside are. Joining is a
-// compare-and-swap on the word that also holds the number of the loop, so a late
-// worker cannot enter the next one by mistake.
+// compare-and-swap on the word that also holds the number of the loop, so a
+// late worker cannot enter the next one by mistake.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,4 +1,4 @@
-//===- ThreadTeam.h - Threads that share loops -----------------*- C++ -*-===//
+//===- ThreadTeam.h - Threads that share loops ------------------*- C++ -*-===//
 //
 // A fixed number of threads, kept for the life of the team, that run one loop
 // at a time together with the thread that asks for it. Loops come thousands of

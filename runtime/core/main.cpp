@@ -1,4 +1,4 @@
-//===- main.cpp - The main program of compiled models -----------------------===//
+//===- main.cpp - The main program of compiled models ---------------------===//
 //
 // Linked with the object of a compiled model it is a standalone executable.
 //

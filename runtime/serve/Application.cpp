@@ -1,4 +1,4 @@
-//===- Application.cpp - The program around a compiled model ----------------===//
+//===- Application.cpp - The program around a compiled model --------------===//
 //
 // Which command runs, how errors are printed, and the few things that commands
 // share.
@@ -33,9 +33,10 @@ void ModelOptions::declare(Options &options) {
                  "checkpoint folder with the weights and the tokenizer "
                  "(default: the one the model was compiled from), or seed:N or "
                  "splat:X for made-up weights");
-  options.integer("--threads", "N", 1, 1024, threads,
-                  "threads to compute with (default: the cores this process may "
-                  "use)");
+  options.integer(
+      "--threads", "N", 1, 1024, threads,
+      "threads to compute with (default: the cores this process may "
+      "use)");
 }
 
 int fail(const std::string &tool, const Status &status) {

@@ -1,4 +1,4 @@
-//===- Application.h - The program around a compiled model -----*- C++ -*-===//
+//===- Application.h - The program around a compiled model ------*- C++ -*-===//
 //
 // The commands that a standalone executable and ds-run have in common, and what
 // the commands share. One file per command.

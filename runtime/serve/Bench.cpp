@@ -4,9 +4,10 @@
 // measured in the same run, so that each speed also comes as a fraction of what
 // is possible.
 //
-// Prefill is held against the peak of the multiply units, decode of one sequence
-// against the read bandwidth: each of its tokens has to read the weights it uses
-// and the cache. A model that fits in the processor's caches can be above 1.
+// Prefill is held against the peak of the multiply units, decode of one
+// sequence against the read bandwidth: each of its tokens has to read the
+// weights it uses and the cache. A model that fits in the processor's caches
+// can be above 1.
 //
 //===----------------------------------------------------------------------===//
 
@@ -159,8 +160,7 @@ Result<int> runBench(const Invocation &invocation) {
   const MachineLimits machine = measureMachine((*session)->team());
 
   const Module &module = model.module();
-  const TokenCost cost =
-      tokenCost(module);
+  const TokenCost cost = tokenCost(module);
   const dsrt_entry *entry = module.findEntry("decode");
   entry = entry ? entry : module.findEntry("prefill");
   const double cached = static_cast<double>(length) +
@@ -205,9 +205,9 @@ Result<int> runBench(const Invocation &invocation) {
   text += speedLine("decode", measured.decode);
   text += fmt::format("{:>19.1f} % of the read bandwidth, {} per token{}\n",
                       100 * decodeFraction, formatBytes(bytesPerToken),
-                      cost.expertsPerToken
-                          ? fmt::format(" with {} experts", cost.expertsPerToken)
-                          : "");
+                      cost.expertsPerToken ? fmt::format(" with {} experts",
+                                                         cost.expertsPerToken)
+                                           : "");
   text += fmt::format("start    ready after {:.3f} s, first token after {:.3f} "
                       "s\nmemory   {} planned, {} resident at most\n",
                       measured.readySeconds, measured.firstTokenSeconds,

@@ -1,4 +1,4 @@
-//===- Check.cpp - The command `check` --------------------------------------===//
+//===- Check.cpp - The command `check` ------------------------------------===//
 //
 // Runs the entries that have no arguments: programs of the check dialect, which
 // hold their inputs and expectations themselves. What a module of tests does
@@ -12,9 +12,10 @@ namespace dsrt {
 
 Result<int> runCheck(const Invocation &invocation) {
   ModelOptions options;
-  Options parser(invocation.program, "check [options]",
-                 "Runs every entry without arguments: test programs, which check "
-                 "their own results.");
+  Options parser(
+      invocation.program, "check [options]",
+      "Runs every entry without arguments: test programs, which check "
+      "their own results.");
   options.declare(parser);
   DSRT_TRY(parser.parse(invocation.arguments));
   if (parser.helpWanted()) {

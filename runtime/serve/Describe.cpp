@@ -1,4 +1,4 @@
-//===- Describe.cpp - The command `describe` --------------------------------===//
+//===- Describe.cpp - The command `describe` ------------------------------===//
 //
 // Prints the tables of a compiled model: nothing is loaded and nothing runs.
 //
@@ -89,8 +89,9 @@ std::string weightTable(const Module &module, bool all) {
   std::string text = fmt::format("\nweights ({} of {} tensors, {})\n",
                                  m.weight_count, tensors, formatBytes(total));
   for (const auto &[dtype, sum] : byType)
-    text += fmt::format("  {:<9} {:>7} tensors {:>10}\n", elementTypeName(dtype),
-                        sum.first, formatBytes(sum.second));
+    text +=
+        fmt::format("  {:<9} {:>7} tensors {:>10}\n", elementTypeName(dtype),
+                    sum.first, formatBytes(sum.second));
   for (uint64_t i = 0; all && i < m.weight_count; ++i) {
     const dsrt_weight &weight = m.weights[i];
     text += fmt::format(
@@ -113,8 +114,8 @@ std::string memoryPlan(const Module &module) {
   for (uint64_t i = 0; i < m.entry_count; ++i)
     text += fmt::format("  workspace of {:<12} {:>14} bytes\n",
                         m.entries[i].name, m.entries[i].workspace_bytes);
-  text += fmt::format("  workspace              {:>16} bytes\n",
-                      m.workspace_bytes);
+  text +=
+      fmt::format("  workspace              {:>16} bytes\n", m.workspace_bytes);
   int64_t token = 0;
   for (const char *name : {"decode", "mtp"})
     if (const dsrt_entry *entry = module.findEntry(name))
@@ -128,12 +129,12 @@ std::string memoryPlan(const Module &module) {
   const double cache = static_cast<double>(token) *
                        static_cast<double>(limits->context) *
                        static_cast<double>(limits->maxSequences);
-  return text + fmt::format("  cache of {} x {} tokens: at most {}\n"
-                            "  in total at most {}, besides the weights\n",
-                            limits->maxSequences, limits->context,
-                            formatBytes(cache),
-                            formatBytes(cache + static_cast<double>(
-                                                    m.workspace_bytes)));
+  return text +
+         fmt::format(
+             "  cache of {} x {} tokens: at most {}\n"
+             "  in total at most {}, besides the weights\n",
+             limits->maxSequences, limits->context, formatBytes(cache),
+             formatBytes(cache + static_cast<double>(m.workspace_bytes)));
 }
 
 } // namespace

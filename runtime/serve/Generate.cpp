@@ -1,4 +1,4 @@
-//===- Generate.cpp - The command `generate` --------------------------------===//
+//===- Generate.cpp - The command `generate` ------------------------------===//
 //
 // Prompt in, text out as it comes. Token ids work without a tokenizer; text
 // asks for one. The choice of each token is the sampler's.
@@ -52,9 +52,10 @@ void declare(GenerateOptions &options, Options &parser) {
   parser.string("--prompt", "TEXT", options.prompt, "text to continue");
   parser.string("--prompt-file", "FILE", options.promptFile,
                 "file with the text to continue");
-  parser.string("--prompt-ids", "IDS", options.promptIds,
-                "token ids to continue, as in 0,12,7; taken as they are, no BOS "
-                "is added");
+  parser.string(
+      "--prompt-ids", "IDS", options.promptIds,
+      "token ids to continue, as in 0,12,7; taken as they are, no BOS "
+      "is added");
   parser.integer("-n", "N", 1, std::numeric_limits<int32_t>::max(),
                  options.count, "tokens to generate at most (default 128)");
   parser.real("--temperature", "T", 0, 100, options.temperature,
@@ -65,13 +66,14 @@ void declare(GenerateOptions &options, Options &parser) {
   parser.real("--top-p", "P", 0, 1, options.topP,
               "sample from the most likely tokens that have probability P "
               "together");
-  parser.real("--min-p", "P", 0, 1, options.minP,
-              "sample from tokens at least P times as likely as the most likely "
-              "one");
-  parser.integer("--seed", "S", 0, std::numeric_limits<int64_t>::max(),
-                 options.seed,
-                 "seed of the sampling (default 0); the same seed gives the same "
-                 "text");
+  parser.real(
+      "--min-p", "P", 0, 1, options.minP,
+      "sample from tokens at least P times as likely as the most likely "
+      "one");
+  parser.integer(
+      "--seed", "S", 0, std::numeric_limits<int64_t>::max(), options.seed,
+      "seed of the sampling (default 0); the same seed gives the same "
+      "text");
   parser.flag("--ignore-eos", options.ignoreEos,
               "go on after an end-of-sequence token");
   parser.flag("--chat", options.chat,
@@ -104,10 +106,11 @@ Result<std::vector<int32_t>> promptIds(const GenerateOptions &options,
   const int given = options.prompt.has_value() + options.promptIds.has_value() +
                     options.promptFile.has_value();
   if (given != 1)
-    return error(DSRT_INVALID_ARGUMENT,
-                 "expected one of --prompt, --prompt-file and --prompt-ids, got "
-                 "{}; see --help",
-                 given == 0 ? "none" : "several");
+    return error(
+        DSRT_INVALID_ARGUMENT,
+        "expected one of --prompt, --prompt-file and --prompt-ids, got "
+        "{}; see --help",
+        given == 0 ? "none" : "several");
   std::vector<int32_t> ids;
   const char *origin = "--prompt";
   if (options.promptIds) {
@@ -136,10 +139,10 @@ Result<std::vector<int32_t>> promptIds(const GenerateOptions &options,
     if (!tokenizer.ok())
       return tokenizer.status();
     Result<std::vector<int32_t>> encoded =
-        options.chat
-            ? (*tokenizer)->encodeChat({{"user", text}},
-                                       /*addGenerationPrompt=*/true)
-            : (*tokenizer)->encode(text, (*tokenizer)->addsBos());
+        options.chat ? (*tokenizer)
+                           ->encodeChat({{"user", text}},
+                                        /*addGenerationPrompt=*/true)
+                     : (*tokenizer)->encode(text, (*tokenizer)->addsBos());
     if (!encoded.ok())
       return encoded.status();
     ids = std::move(*encoded);
@@ -158,7 +161,8 @@ Result<StepOutput> prefill(Session &session, int32_t sequence,
   Result<StepOutput> output = StepOutput();
   const int64_t count = static_cast<int64_t>(ids.size());
   for (int64_t at = 0; at < count && output.ok(); at += chunk) {
-    StepChunk step = {sequence, ids.data() + at, std::min(chunk, count - at), 0};
+    StepChunk step = {sequence, ids.data() + at, std::min(chunk, count - at),
+                      0};
     output = session.run(&step, 1, DSRT_ENTRY_AUTO, /*allLogits=*/false);
   }
   return output;
@@ -269,11 +273,10 @@ Status printJson(const Generated &result, const std::vector<int32_t> &prompt,
       {"decode_s", result.decodeSeconds},
       {"prefill_tokens_per_s",
        static_cast<double>(prompt.size()) / result.prefillSeconds},
-      {"decode_tokens_per_s",
-       steps > 0 ? steps / result.decodeSeconds : 0.0}};
-  return print(json.dump(-1, ' ', false,
-                         nlohmann::json::error_handler_t::replace) +
-               "\n");
+      {"decode_tokens_per_s", steps > 0 ? steps / result.decodeSeconds : 0.0}};
+  return print(
+      json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+      "\n");
 }
 
 } // namespace
@@ -282,7 +285,8 @@ Result<int> runGenerate(const Invocation &invocation) {
   GenerateOptions options;
   Options parser(
       invocation.program, "[generate] --prompt TEXT [options]",
-      "Continues a prompt and writes the text as it comes. Ctrl-C ends cleanly, "
+      "Continues a prompt and writes the text as it comes. Ctrl-C ends "
+      "cleanly, "
       "with exit code 130.\n\nOther commands, each with its own --help:\n"
       "  logits      logits and hidden states of given tokens, to a file\n"
       "  perplexity  how well the model predicts a text\n"
@@ -323,7 +327,8 @@ Result<int> runGenerate(const Invocation &invocation) {
   if (!result.ok())
     return result.status();
   if (options.json)
-    DSRT_TRY(printJson(*result, *prompt, folder->tokenizer() != nullptr, loadSeconds));
+    DSRT_TRY(printJson(*result, *prompt, folder->tokenizer() != nullptr,
+                       loadSeconds));
   return interrupted ? 130 : 0;
 }
 

@@ -1,4 +1,4 @@
-//===- Logits.cpp - The command `logits` ------------------------------------===//
+//===- Logits.cpp - The command `logits` ----------------------------------===//
 //
 // Writes what the model computes for given tokens to a safetensors file: logits
 // and final hidden state at every position, the logits of the MTP module where
@@ -58,7 +58,8 @@ public:
       : module(module), session(session), sequences(sequences) {}
 
   Status create(const std::string &path);
-  Status record(const std::vector<SequenceRows> &rows, const StepOutput &output);
+  Status record(const std::vector<SequenceRows> &rows,
+                const StepOutput &output);
   Status close() { return file.close(); }
 
 private:
@@ -105,9 +106,9 @@ Status Recorder::create(const std::string &path) {
       std::string name = sequences.size() == 1
                              ? std::string("mtp_logits")
                              : fmt::format("mtp_logits.{}", i);
-      size_t tensor =
-          file.declare(name, "F32", static_cast<int64_t>(sequences[i].size()) - 1,
-                       session.limits().vocabulary);
+      size_t tensor = file.declare(
+          name, "F32", static_cast<int64_t>(sequences[i].size()) - 1,
+          session.limits().vocabulary);
       if (i == 0)
         firstTensor["mtp_logits"] = tensor;
     }
@@ -155,8 +156,8 @@ Status Recorder::recordMtp(const std::vector<SequenceRows> &rows,
   int64_t row = 0;
   for (const SequenceRows &part : rows) {
     const std::vector<int32_t> &ids = sequences[part.sequence];
-    int64_t count = std::min(
-        part.count, static_cast<int64_t>(ids.size()) - 1 - part.start);
+    int64_t count =
+        std::min(part.count, static_cast<int64_t>(ids.size()) - 1 - part.start);
     if (count < 1)
       continue;
     const char *data = static_cast<const char *>(output.hidden);
@@ -176,9 +177,9 @@ Status Recorder::recordMtp(const std::vector<SequenceRows> &rows,
     return mtp.status();
   const size_t first = firstTensor["mtp_logits"];
   for (const SequenceRows &part : parts)
-    DSRT_TRY(file.writeRows(
-        first + part.sequence, part.start, part.count,
-        mtp->logits + part.firstRow * session.limits().vocabulary));
+    DSRT_TRY(file.writeRows(first + part.sequence, part.start, part.count,
+                            mtp->logits +
+                                part.firstRow * session.limits().vocabulary));
   return Status();
 }
 
@@ -186,16 +187,18 @@ Status Recorder::recordMtp(const std::vector<SequenceRows> &rows,
 
 Result<int> runLogits(const Invocation &invocation) {
   LogitsOptions options;
-  Options parser(invocation.program,
-                 "logits --prompt-ids-file FILE -o OUT.safetensors [options]",
-                 "Writes logits F32 [T, V] at every position of the given tokens, "
-                 "hidden [T, D] after the final norm, and mtp_logits [T-1, V] "
-                 "where the model has an MTP module. A model compiled with "
-                 "--trace adds the hidden state and router choices of every "
-                 "layer.");
-  parser.string("--prompt-ids-file", "FILE", options.idsFile,
-                "token ids separated by commas or spaces, one sequence per line; "
-                "the tensors of several lines end in .0, .1 ...");
+  Options parser(
+      invocation.program,
+      "logits --prompt-ids-file FILE -o OUT.safetensors [options]",
+      "Writes logits F32 [T, V] at every position of the given tokens, "
+      "hidden [T, D] after the final norm, and mtp_logits [T-1, V] "
+      "where the model has an MTP module. A model compiled with "
+      "--trace adds the hidden state and router choices of every "
+      "layer.");
+  parser.string(
+      "--prompt-ids-file", "FILE", options.idsFile,
+      "token ids separated by commas or spaces, one sequence per line; "
+      "the tensors of several lines end in .0, .1 ...");
   parser.string("-o", "OUT", options.output, "the safetensors file to write");
   parser.integer("--chunk", "N", 1, 1 << 30, options.chunk,
                  "tokens of a sequence per step (default: as many as the model "
@@ -238,11 +241,11 @@ Result<int> runLogits(const Invocation &invocation) {
   run.entry = options.entry == "prefill"  ? DSRT_ENTRY_PREFILL
               : options.entry == "decode" ? DSRT_ENTRY_DECODE
                                           : DSRT_ENTRY_AUTO;
-  DSRT_TRY(runSequences(**session, *sequences, run,
-                        [&](const std::vector<SequenceRows> &rows,
-                            const StepOutput &output) {
-                          return recorder.record(rows, output);
-                        }));
+  DSRT_TRY(runSequences(
+      **session, *sequences, run,
+      [&](const std::vector<SequenceRows> &rows, const StepOutput &output) {
+        return recorder.record(rows, output);
+      }));
   DSRT_TRY(recorder.close());
   return 0;
 }

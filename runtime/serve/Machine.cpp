@@ -1,4 +1,4 @@
-//===- Machine.cpp - The limits of this machine, measured -------------------===//
+//===- Machine.cpp - The limits of this machine, measured -----------------===//
 //
 // Read bandwidth: all threads add up several buffers that together are much
 // larger than the last cache, the best of some rounds.
@@ -77,7 +77,8 @@ double measureRead(ThreadTeam &team) {
   const int64_t cache = std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
   const int64_t wanted = std::max<int64_t>(256 << 20, 4 * cache);
   const int64_t room = static_cast<int64_t>(availableMemory() / 4);
-  const int64_t blocks = std::max<int64_t>(std::min(wanted, room) / blockBytes, 1);
+  const int64_t blocks =
+      std::max<int64_t>(std::min(wanted, room) / blockBytes, 1);
   Result<Memory> memory = Memory::reserve(
       static_cast<uint64_t>(blocks * blockBytes), "measuring bandwidth");
   if (!memory.ok())
@@ -94,8 +95,8 @@ double measureRead(ThreadTeam &team) {
   for (int round = 0; round < rounds; ++round) {
     const double begin = now();
     team.run(readBlocks, &work, blocks, 1);
-    best = std::max(best, static_cast<double>(blocks * blockBytes) /
-                              (now() - begin));
+    best = std::max(best,
+                    static_cast<double>(blocks * blockBytes) / (now() - begin));
   }
   return best;
 }

@@ -1,4 +1,4 @@
-//===- Machine.h - The limits of this machine, measured --------*- C++ -*-===//
+//===- Machine.h - The limits of this machine, measured ---------*- C++ -*-===//
 
 #ifndef DSRT_SERVE_MACHINE_H
 #define DSRT_SERVE_MACHINE_H

@@ -1,4 +1,4 @@
-//===- ModelFolder.cpp - What lies beside the weights -----------------------===//
+//===- ModelFolder.cpp - What lies beside the weights ---------------------===//
 
 #include "runtime/serve/ModelFolder.h"
 

@@ -1,4 +1,4 @@
-//===- ModelFolder.h - What lies beside the weights ------------*- C++ -*-===//
+//===- ModelFolder.h - What lies beside the weights -------------*- C++ -*-===//
 //
 // Tokenizer and end-of-sequence ids of the folder that a model gets its weights
 // from. A folder without a tokenizer is fine until text is asked for.

@@ -1,4 +1,4 @@
-//===- Options.cpp - The command line of a command --------------------------===//
+//===- Options.cpp - The command line of a command ------------------------===//
 //
 // Options are long or short names followed by their value, "--name=value" too.
 // There are no positional arguments.
@@ -16,7 +16,8 @@ namespace dsrt {
 
 namespace {
 
-template <typename T> std::optional<T> parseNumber(const std::string &text) {
+template <typename T>
+std::optional<T> parseNumber(const std::string &text) {
   T value;
   const char *end = text.data() + text.size();
   auto [rest, failure] = std::from_chars(text.data(), end, value);
@@ -87,8 +88,9 @@ void Options::choice(const char *name, std::vector<std::string> accepted,
       [name, accepted, &value](const std::string &argument) {
         if (std::find(accepted.begin(), accepted.end(), argument) ==
             accepted.end())
-          return error(DSRT_INVALID_ARGUMENT, "{}: expected one of {}, got '{}'",
-                       name, join(accepted), argument);
+          return error(DSRT_INVALID_ARGUMENT,
+                       "{}: expected one of {}, got '{}'", name, join(accepted),
+                       argument);
         value = argument;
         return Status();
       });
@@ -114,39 +116,36 @@ Status setInteger(const char *name, int64_t smallest, int64_t largest,
 
 void Options::integer(const char *name, const char *metavar, int64_t smallest,
                       int64_t largest, int64_t &value, const char *helpText) {
-  add(name, metavar, helpText, true,
-      [=, &value](const std::string &argument) {
-        return setInteger(name, smallest, largest, argument, value);
-      });
+  add(name, metavar, helpText, true, [=, &value](const std::string &argument) {
+    return setInteger(name, smallest, largest, argument, value);
+  });
 }
 
 void Options::integer(const char *name, const char *metavar, int64_t smallest,
                       int64_t largest, std::optional<int64_t> &value,
                       const char *helpText) {
-  add(name, metavar, helpText, true,
-      [=, &value](const std::string &argument) {
-        int64_t number = 0;
-        Status status = setInteger(name, smallest, largest, argument, number);
-        if (status.ok())
-          value = number;
-        return status;
-      });
+  add(name, metavar, helpText, true, [=, &value](const std::string &argument) {
+    int64_t number = 0;
+    Status status = setInteger(name, smallest, largest, argument, number);
+    if (status.ok())
+      value = number;
+    return status;
+  });
 }
 
 void Options::real(const char *name, const char *metavar, double smallest,
                    double largest, std::optional<double> &value,
                    const char *helpText) {
-  add(name, metavar, helpText, true,
-      [=, &value](const std::string &argument) {
-        std::optional<double> number = parseNumber<double>(argument);
-        // Written so that NaN is refused.
-        if (!number || !(*number >= smallest && *number <= largest))
-          return error(DSRT_INVALID_ARGUMENT,
-                       "{}: expected a number from {} to {}, got '{}'", name,
-                       smallest, largest, argument);
-        value = *number;
-        return Status();
-      });
+  add(name, metavar, helpText, true, [=, &value](const std::string &argument) {
+    std::optional<double> number = parseNumber<double>(argument);
+    // Written so that NaN is refused.
+    if (!number || !(*number >= smallest && *number <= largest))
+      return error(DSRT_INVALID_ARGUMENT,
+                   "{}: expected a number from {} to {}, got '{}'", name,
+                   smallest, largest, argument);
+    value = *number;
+    return Status();
+  });
 }
 
 Status Options::parse(const std::vector<std::string> &arguments) {
@@ -171,9 +170,10 @@ Status Options::parse(const std::vector<std::string> &arguments) {
       std::vector<std::string> names;
       for (const Option &known : options)
         names.push_back(known.name);
-      return error(DSRT_INVALID_ARGUMENT,
-                   "there is no option '{}'; the options of this command are {}",
-                   name, join(names));
+      return error(
+          DSRT_INVALID_ARGUMENT,
+          "there is no option '{}'; the options of this command are {}", name,
+          join(names));
     }
     if (!option->takesValue && inlineValue)
       return error(DSRT_INVALID_ARGUMENT, "{}: takes no value, got '{}'", name,

@@ -1,4 +1,4 @@
-//===- Options.h - The command line of a command ---------------*- C++ -*-===//
+//===- Options.h - The command line of a command ----------------*- C++ -*-===//
 //
 // A command declares its options, each with the place its value goes and a
 // sentence of help; parsing checks every value against what the option accepts.

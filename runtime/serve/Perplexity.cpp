@@ -1,4 +1,4 @@
-//===- Perplexity.cpp - The command `perplexity` ----------------------------===//
+//===- Perplexity.cpp - The command `perplexity` --------------------------===//
 //
 // How well the model predicts a text: the mean negative log-likelihood of its
 // tokens and its exponential. The text is cut into full windows w of N tokens;
@@ -135,17 +135,19 @@ Result<std::vector<int32_t>> textIds(const ModelFolder &folder,
 
 Result<int> runPerplexity(const Invocation &invocation) {
   PerplexityOptions options;
-  Options parser(invocation.program, "perplexity --text FILE [options]",
-                 "Prints the mean negative log-likelihood (nll) of the tokens of "
-                 "a text and the perplexity (ppl), its exponential. The text is "
-                 "cut into full windows, each predicted by itself after BOS; "
-                 "what is left at the end is not counted.");
+  Options parser(
+      invocation.program, "perplexity --text FILE [options]",
+      "Prints the mean negative log-likelihood (nll) of the tokens of "
+      "a text and the perplexity (ppl), its exponential. The text is "
+      "cut into full windows, each predicted by itself after BOS; "
+      "what is left at the end is not counted.");
   parser.string("--text", "FILE", options.text, "file with the text");
   parser.integer("--window", "N", 2, 1 << 30, options.window,
                  "tokens per window (default 512)");
-  parser.integer("--chunk", "N", 1, 1 << 30, options.chunk,
-                 "tokens of a window per step (default: as many as the model was "
-                 "compiled for)");
+  parser.integer(
+      "--chunk", "N", 1, 1 << 30, options.chunk,
+      "tokens of a window per step (default: as many as the model was "
+      "compiled for)");
   parser.flag("--json", options.json,
               "print one JSON object: nll, ppl, tokens, windows, seconds");
   options.model.declare(parser);
@@ -201,7 +203,7 @@ Result<int> runPerplexity(const Invocation &invocation) {
     DSRT_TRY(print(json.dump() + "\n"));
     return 0;
   }
-  DSRT_TRY(print(fmt::format("nll     {:.6f}\nppl     {:.4f}\ntokens  {}\n"
+  DSRT_TRY(print(fmt::format("nll     {:.6f}\nppl     {:.7g}\ntokens  {}\n"
                              "windows {}\n",
                              nll, std::exp(nll), values->size(),
                              windows->inputs.size())));

@@ -1,4 +1,4 @@
-//===- Sequences.cpp - Whole sequences through a session --------------------===//
+//===- Sequences.cpp - Whole sequences through a session ------------------===//
 //
 // A step takes as many tokens as it may, in the order of the sequences; a
 // sequence that is finished makes room for the next one.
@@ -30,8 +30,8 @@ Status runSequences(Session &session,
   std::vector<SequenceRows> rows;
   size_t next = 0;
   while (next < sequences.size() || !active.empty()) {
-    while (next < sequences.size() &&
-           static_cast<int64_t>(active.size()) < session.limits().maxSequences) {
+    while (next < sequences.size() && static_cast<int64_t>(active.size()) <
+                                          session.limits().maxSequences) {
       Result<int32_t> handle = session.addSequence();
       if (!handle.ok())
         return handle.status();

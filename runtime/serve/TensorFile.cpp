@@ -1,4 +1,4 @@
-//===- TensorFile.cpp - Writes a safetensors file ---------------------------===//
+//===- TensorFile.cpp - Writes a safetensors file -------------------------===//
 //
 // The format: the length of the header as 8 bytes little endian, the header as
 // JSON padded with spaces to 8 bytes, the data without gaps.
@@ -40,10 +40,9 @@ Status TensorFile::create(const std::string &file) {
         {"dtype", tensor.type},
         {"shape", {tensor.rows, tensor.columns}},
         {"data_offsets",
-         {tensor.offset, tensor.offset + static_cast<uint64_t>(tensor.rows) *
-                                             static_cast<uint64_t>(
-                                                 tensor.columns) *
-                                             4}}};
+         {tensor.offset,
+          tensor.offset + static_cast<uint64_t>(tensor.rows) *
+                              static_cast<uint64_t>(tensor.columns) * 4}}};
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
   uint64_t length = text.size();
@@ -69,8 +68,8 @@ Status TensorFile::writeRows(size_t index, int64_t row, int64_t count,
   uint64_t offset =
       dataStart + tensor.offset + static_cast<uint64_t>(row) * rowBytes;
   while (left > 0) {
-    ssize_t written = ::pwrite(descriptor, bytes, left,
-                               static_cast<off_t>(offset));
+    ssize_t written =
+        ::pwrite(descriptor, bytes, left, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR)
       continue;
     if (written <= 0)

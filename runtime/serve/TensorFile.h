@@ -1,4 +1,4 @@
-//===- TensorFile.h - Writes a safetensors file ----------------*- C++ -*-===//
+//===- TensorFile.h - Writes a safetensors file -----------------*- C++ -*-===//
 //
 // All tensors are declared first, then rows are written in any order, so that a
 // file may be larger than memory.

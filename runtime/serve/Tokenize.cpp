@@ -1,7 +1,7 @@
-//===- Tokenize.cpp - The command `tokenize` --------------------------------===//
+//===- Tokenize.cpp - The command `tokenize` ------------------------------===//
 //
-// Text to token ids and back, with the tokenizer of the model's folder. Loads no
-// weights.
+// Text to token ids and back, with the tokenizer of the model's folder. Loads
+// no weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,8 +19,7 @@ Result<int> runTokenize(const Invocation &invocation) {
                  "generate would feed them; or the text of token ids.");
   parser.string("--text", "S", textArgument, "the text");
   parser.string("--file", "F", file, "file with the text");
-  parser.string("--decode", "IDS", ids,
-                "ids to turn into text, as in 0,12,7");
+  parser.string("--decode", "IDS", ids, "ids to turn into text, as in 0,12,7");
   parser.flag("--no-bos", noBos, "do not put the BOS token first");
   parser.string("--model", "DIR", folderName,
                 "folder with the tokenizer (default: the one the model was "

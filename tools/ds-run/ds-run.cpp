@@ -1,4 +1,4 @@
-//===- ds-run.cpp - Runs a compiled model from its shared object ------------===//
+//===- ds-run.cpp - Runs a compiled model from its shared object ----------===//
 //
 // ds-run model.so [command] [options]: the same commands as a standalone
 // executable has.

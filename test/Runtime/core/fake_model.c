@@ -1,4 +1,5 @@
-/*===- fake_model.c - A model by hand, for tests of the runtime -------------===*\
+/*===- fake_model.c - A model by hand, for tests of the runtime
+-------------===*\
 |*
 |* Has the entries, tables and caches of a compiled model, and arithmetic simple
 |* enough to know its answers: a token's cache row holds its id and position,
@@ -57,29 +58,42 @@ struct strings {
       cache0[8], cache1[8], hidden0[9], embedding[26], kernel[12], experts[40];
 };
 static const struct strings strings = {
-    TOKENS_NAME,  "positions",
-    "slots",      "block_table",
-    "cu_q_lens",  "cu_kv_lens",
-    "kv_total",   "logit_rows",
-    "hidden",     "logits",
-    "cache.0",    "cache.1",
-    "hidden.0",   WEIGHT_KEY,
+    TOKENS_NAME,   "positions",
+    "slots",       "block_table",
+    "cu_q_lens",   "cu_kv_lens",
+    "kv_total",    "logit_rows",
+    "hidden",      "logits",
+    "cache.0",     "cache.1",
+    "hidden.0",    WEIGHT_KEY,
     "fake_hidden", "model.layers.0.mlp.experts.*.up.weight"};
 #define NAME(field) ((int64_t)offsetof(struct strings, field))
 
-#define I32_1(field, bound) {NAME(field), DSRT_I32, 1, {-1, 0, 0, 0}, {bound, 0, 0, 0}}
+#define I32_1(field, bound)                                                    \
+  {                                                                            \
+    NAME(field), DSRT_I32, 1, {-1, 0, 0, 0}, { bound, 0, 0, 0 }                \
+  }
 #define INPUTS(kv_bound)                                                       \
   {NAME(tokens), DSRT_I32, 1, {-1, 0, 0, 0}, {MAX_TOKENS, 0, 0, 0}},           \
       I32_1(positions, MAX_TOKENS), I32_1(slots, MAX_TOKENS),                  \
-      {NAME(block_table), DSRT_I32, 2, {-1, -1, 0, 0}, {MAX_SEQUENCES, PAGES, 0, 0}}, \
+      {NAME(block_table),                                                      \
+       DSRT_I32,                                                               \
+       2,                                                                      \
+       {-1, -1, 0, 0},                                                         \
+       {MAX_SEQUENCES, PAGES, 0, 0}},                                          \
       I32_1(cu_q_lens, MAX_SEQUENCES + 1),                                     \
       I32_1(cu_kv_lens, MAX_SEQUENCES + 1),                                    \
       {NAME(kv_total), DSRT_INDEX, 0, {0, 0, 0, 0}, {kv_bound, 0, 0, 0}},      \
       I32_1(logit_rows, MAX_TOKENS)
 #define CACHE(field)                                                           \
-  {NAME(field), DSRT_F32, 3, {-1, PAGE, FAKE_CACHE_WIDTH, 0}, {0, PAGE, FAKE_CACHE_WIDTH, 0}}
+  {                                                                            \
+    NAME(field), DSRT_F32, 3, {-1, PAGE, FAKE_CACHE_WIDTH, 0}, {               \
+      0, PAGE, FAKE_CACHE_WIDTH, 0                                             \
+    }                                                                          \
+  }
 #define FLOATS(field, width)                                                   \
-  {NAME(field), DSRT_F32, 2, {-1, width, 0, 0}, {MAX_TOKENS, width, 0, 0}}
+  {                                                                            \
+    NAME(field), DSRT_F32, 2, {-1, width, 0, 0}, { MAX_TOKENS, width, 0, 0 }   \
+  }
 
 static const dsrt_value prefill_args[] = {INPUTS(PREFILL_KV), CACHE(cache0)};
 static const dsrt_value decode_args[] = {INPUTS(MAX_SEQUENCES * CONTEXT),
@@ -135,7 +149,8 @@ static void hidden_rows(void *context, int64_t begin, int64_t end) {
 }
 
 static dsrt_status step(dsrt_call *call, const dsrt_buffer *args,
-                        const dsrt_buffer *cache, dsrt_buffer *results, int entry) {
+                        const dsrt_buffer *cache, dsrt_buffer *results,
+                        int entry) {
   int64_t T = args[0].sizes[0], R = args[7].sizes[0];
   const int32_t *tokens = args[0].data, *positions = args[1].data;
   const int32_t *slots = args[2].data, *logit_rows = args[7].data;
@@ -235,7 +250,7 @@ static const dsrt_module module = {FAKE_MAGIC,
                                    0,
                                    CONTEXT,
                                    WORKSPACE,
-                                   0};
+                                   2};
 
 __attribute__((visibility("default"))) const dsrt_module *
 dsrt_module_query(uint32_t max_abi_version) {
