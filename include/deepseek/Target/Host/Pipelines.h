@@ -19,9 +19,6 @@ void buildHostDevicePipeline(OpPassManager &pm);
 /// @kernels is merged into it. On the top-level module.
 void buildHostLLVMPipeline(OpPassManager &pm);
 
-/// What the passes of the two pipelines need registered.
-void registerHostTargetDialects(DialectRegistry &registry);
-
 } // namespace mlir::deepseek
 
 #endif // DEEPSEEK_TARGET_HOST_PIPELINES_H
