@@ -47,8 +47,8 @@ static void forEachElement(ArrayRef<int64_t> shape, const Slice &slice,
 }
 
 /// The slice an op names, if it lies within `shape`.
-template <typename OpT>
-static FailureOr<Slice> getSlice(Evaluation &state, OpT op,
+static FailureOr<Slice> getSlice(Evaluation &state,
+                                 OffsetSizeAndStrideOpInterface op,
                                  ArrayRef<int64_t> shape) {
   Slice slice = {state.resolve(op.getMixedOffsets()),
                  state.resolve(op.getMixedSizes()),
@@ -95,10 +95,9 @@ static LogicalResult evaluateExtractSlice(Evaluation &state,
   return success();
 }
 
-static LogicalResult evaluateInsertSlice(Evaluation &state,
-                                         tensor::InsertSliceOp op) {
-  const Tensor &source = state[op.getSource()];
-  Tensor dest = std::move(state[op.getDest()]); // perhaps the only holder
+LogicalResult reference::insertSlice(Evaluation &state,
+                                     OffsetSizeAndStrideOpInterface op,
+                                     const Tensor &source, Tensor &dest) {
   FailureOr<Slice> slice = getSlice(state, op, dest.shape());
   if (failed(slice))
     return failure();
@@ -112,6 +111,15 @@ static LogicalResult evaluateInsertSlice(Evaluation &state,
   forEachElement(dest.shape(), *slice, [&](int64_t whole, int64_t part) {
     copyElement(source, part, out, whole);
   });
+  return success();
+}
+
+static LogicalResult evaluateInsertSlice(Evaluation &state,
+                                         tensor::InsertSliceOp op) {
+  const Tensor &source = state[op.getSource()];
+  Tensor dest = std::move(state[op.getDest()]); // perhaps the only holder
+  if (failed(insertSlice(state, op, source, dest)))
+    return failure();
   state.results.push_back(std::move(dest));
   return success();
 }

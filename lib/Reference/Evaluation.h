@@ -10,6 +10,8 @@
 
 #include "deepseek/Reference/Evaluator.h"
 
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
 namespace mlir::deepseek::reference {
 
 struct Evaluation {
@@ -39,6 +41,9 @@ struct Evaluation {
 LogicalResult evaluateArith(Evaluation &state);
 LogicalResult evaluateTensor(Evaluation &state);
 LogicalResult evaluateDeepSeek(Evaluation &state);
+/// Writes a slice of `dest`, the one that the op names.
+LogicalResult insertSlice(Evaluation &state, OffsetSizeAndStrideOpInterface op,
+                          const Tensor &source, Tensor &dest);
 /// check.* and dsrt.expect.
 LogicalResult evaluateCheck(Evaluation &state);
 

@@ -1,7 +1,7 @@
 //===- Evaluator.cpp - Runs a module of tensor programs -------------------===//
 //
-// Blocks, calls, control flow, weights, and the choice of who runs an op. The
-// ops of a dialect are in Evaluate<Dialect>.cpp.
+// Blocks, calls, weights, and the choice of who runs an op. Ops with regions
+// are in EvaluateControlFlow.cpp, those of a dialect in Evaluate<Dialect>.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -202,7 +202,7 @@ LogicalResult Evaluator::evaluate(Operation &op) {
 }
 
 //===----------------------------------------------------------------------===//
-// Ops with symbols or regions
+// Ops with symbols, and who runs an op
 //===----------------------------------------------------------------------===//
 
 LogicalResult Evaluator::getWeight(Evaluation &state,
@@ -241,73 +241,6 @@ LogicalResult Evaluator::evaluateCall(Evaluation &state, func::FuncOp callee) {
   return success();
 }
 
-LogicalResult Evaluator::evaluateFor(Evaluation &state) {
-  auto op = cast<scf::ForOp>(state.op);
-  int64_t lower = state.operands[0].getInt(0),
-          upper = state.operands[1].getInt(0),
-          step = state.operands[2].getInt(0);
-  if (step <= 0)
-    return state.fail("expected a positive step, got " + Twine(step));
-  SmallVector<Tensor> carried(llvm::drop_begin(state.operands, 3));
-  state.operands.clear();
-  for (int64_t i = lower; i < upper; i += step) {
-    Tensor induction(*getElementType(op.getInductionVar().getType()), {});
-    induction.setInt(0, i);
-    values[op.getInductionVar()] = std::move(induction);
-    for (auto [argument, tensor] :
-         llvm::zip_equal(op.getRegionIterArgs(), carried))
-      values[argument] = std::move(tensor);
-    FailureOr<SmallVector<Tensor>> next = runBlock(*op.getBody());
-    if (failed(next))
-      return failure();
-    carried = std::move(*next);
-    if (i > INT64_MAX - step)
-      break;
-  }
-  state.results = std::move(carried);
-  return success();
-}
-
-LogicalResult Evaluator::evaluateIf(Evaluation &state) {
-  auto op = cast<scf::IfOp>(state.op);
-  Region &region =
-      state.operands[0].getInt(0) ? op.getThenRegion() : op.getElseRegion();
-  if (region.empty())
-    return success();
-  FailureOr<SmallVector<Tensor>> results = runBlock(region.front());
-  if (failed(results))
-    return failure();
-  state.results = std::move(*results);
-  return success();
-}
-
-LogicalResult Evaluator::evaluateGenerate(Evaluation &state) {
-  auto op = cast<tensor::GenerateOp>(state.op);
-  Shape shape(op.getType().getShape());
-  size_t next = 0;
-  for (int64_t &size : shape)
-    if (ShapedType::isDynamic(size))
-      size = state.operands[next++].getInt(0);
-  FailureOr<Tensor> result = state.makeResult(shape);
-  if (failed(result))
-    return failure();
-  Block &body = op.getBody().front();
-  for (int64_t i = 0; i < result->size(); ++i) {
-    int64_t rest = i;
-    for (size_t d = shape.size(); d-- > 0; rest /= shape[d])
-      values[body.getArgument(d)] = Tensor::index(rest % shape[d]);
-    FailureOr<SmallVector<Tensor>> element = runBlock(body);
-    if (failed(element))
-      return failure();
-    if (isFloat(result->type()))
-      result->setFloat(i, (*element)[0].getFloat(0));
-    else
-      result->setInt(i, (*element)[0].getInt(0));
-  }
-  state.results.push_back(std::move(*result));
-  return success();
-}
-
 LogicalResult Evaluator::evaluateCore(Evaluation &state) {
   Operation &op = state.op;
   if (auto weight = dyn_cast<GetWeightOp>(op))
@@ -324,6 +257,8 @@ LogicalResult Evaluator::evaluateCore(Evaluation &state) {
                             &op, call.getKernelAttr()));
   if (isa<scf::ForOp>(op))
     return evaluateFor(state);
+  if (isa<scf::ForallOp>(op))
+    return evaluateForall(state);
   if (isa<scf::IfOp>(op))
     return evaluateIf(state);
   if (isa<tensor::GenerateOp>(op))

@@ -87,6 +87,16 @@ static llvm::Error checkRoute(const Tensor &logits, const Tensor *bias,
   return llvm::Error::success();
 }
 
+/// Success if the router's logits or keys of token `t` are numbers.
+static llvm::Error expectNumbers(const float *values, int64_t E, int64_t t) {
+  for (int64_t e = 0; e < E; ++e)
+    if (std::isnan(values[e]))
+      return makeError("expected router logits and bias that are numbers, got "
+                       "NaN for token " +
+                       Twine(t) + ", expert " + Twine(e));
+  return llvm::Error::success();
+}
+
 llvm::Expected<Routing> reference::route(const Tensor &logits,
                                          const Tensor *bias,
                                          const RouteParameters &parameters) {
@@ -97,17 +107,16 @@ llvm::Expected<Routing> reference::route(const Tensor &logits,
   Routing result = {Tensor(ElementType::F32, {T, K}),
                     Tensor(ElementType::I32, {T, K})};
   for (int64_t t = 0; t < T; ++t) {
+    if (llvm::Error error = expectNumbers(in.data() + t * E, E, t))
+      return error;
     std::vector<float> s =
         computeAffinities(in.data() + t * E, E, parameters.sigmoid);
     std::vector<float> keys = s;
     for (int64_t e = 0; bias && e < E; ++e)
       keys[e] += static_cast<float>(bias->getFloat(e));
-    for (int64_t e = 0; e < E; ++e)
-      if (std::isnan(keys[e]))
-        return makeError(
-            "expected router logits and bias that are numbers, got "
-            "NaN for token " +
-            Twine(t) + ", expert " + Twine(e));
+    // Infinite logits make softmax keys that are no numbers.
+    if (llvm::Error error = expectNumbers(keys.data(), E, t))
+      return error;
     if (parameters.groups > 1)
       maskGroups(keys, parameters.groups, parameters.topGroups, bias);
     std::vector<int64_t> chosen = selectLargest(keys, K);

@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // One head, D = 1, R = 1, Dv = 1. Sequence 0 has two cached rows and two new tokens,
 // sequence 1 three rows and one new token. Scores are ln 3 or 0, so that the softmax

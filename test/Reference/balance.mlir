@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 func.func @expert_load() {
   %indices = arith.constant dense<[[2, 0], [0, 2], [2, 3]]> : tensor<3x2xi32>

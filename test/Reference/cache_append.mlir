@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 !cache = tensor<2x2x3xf32, #deepseek.latent_cache<latent = 1, rope = 2>>
 

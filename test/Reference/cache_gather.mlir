@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 !cache = tensor<3x2x2xf32, #deepseek.latent_cache<latent = 2, rope = 0>>
 

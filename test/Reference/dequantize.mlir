@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Blocks of [2, 2] over [3, 3]: the last row and column have scales of their own.
 func.func @ragged() {

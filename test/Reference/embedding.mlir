@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Rows of the table; the result's type rounds once: 1.00390625 is a tie in bf16.
 func.func @rows() {

@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Group 0 has one row, group 1 none, group 2 two.
 func.func @groups() {

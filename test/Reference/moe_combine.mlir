@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Undoes the order of moe_dispatch.mlir's kind: row p is choice source[p].
 func.func @weighed() {

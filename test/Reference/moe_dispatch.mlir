@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Sorted by expert, the input's order within one; expert 1 gets nothing.
 func.func @sorted() {

@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // The embedding comes first: the weight takes its normed channel 0 and the hidden
 // state's channel 1, times ten.

@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Blocks of [1, 2], the last one ragged: largest numbers 448, 224 and below 1e-4.
 func.func @ragged() {

@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Row [3, 4]: mean of squares 12.5; row [0, 0] stays zero by epsilon.
 func.func @rows() {

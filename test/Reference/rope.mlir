@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Pairs are interleaved. R = 4, theta = 10000: frequencies 1 and 0.01.
 func.func @interleaved() {

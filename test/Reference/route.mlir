@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // Sigmoid with bias: sigmoid(0) = 0.5 for every expert, so the bias alone chooses, and
 // the weights know nothing of it. Groups {0, 1} and {2, 3} tie at 1.375: group 0

@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 !x = tensor<2x3xf8E4M3FN, #deepseek.block_scaled<[1, 2]>>
 !w = tensor<3x3xf8E4M3FN, #deepseek.block_scaled<[2, 2]>>

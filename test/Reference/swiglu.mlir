@@ -1,4 +1,5 @@
 // RUN: ds-eval %s
+// RUN: ds-opt %s --convert-deepseek-to-linalg | ds-eval
 
 // silu(0) = 0, silu(1) = 0.7310586, silu(-1) = -0.2689414; far out it is 0 or x.
 func.func @values() {

@@ -15,6 +15,7 @@
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <functional>
@@ -44,6 +45,8 @@ private:
   LogicalResult evaluate(Operation &op);
   LogicalResult evaluateCore(struct Evaluation &state);
   LogicalResult evaluateFor(struct Evaluation &state);
+  LogicalResult evaluateForall(struct Evaluation &state);
+  LogicalResult insertSlices(scf::ForallOp loop, SmallVector<Tensor> &outputs);
   LogicalResult evaluateIf(struct Evaluation &state);
   LogicalResult evaluateGenerate(struct Evaluation &state);
   LogicalResult evaluateGeneric(struct Evaluation &state);
