@@ -100,12 +100,9 @@ std::string speedLine(const char *name, const std::vector<double> &values) {
                      name, summary.median, summary.least, summary.most);
 }
 
-} // namespace
-
-Result<int> runBench(const Invocation &invocation) {
-  BenchOptions options;
+Options makeParser(const std::string &program, BenchOptions &options) {
   Options parser(
-      invocation.program, "bench [options]",
+      program, "bench [options]",
       "Measures prefill and decode of one sequence, and in the same run the "
       "machine: read bandwidth and the peak of its multiply units. Speeds are "
       "the median of the repeats.\n\n"
@@ -124,13 +121,123 @@ Result<int> runBench(const Invocation &invocation) {
                  "how often (default 3)");
   parser.flag("--json", options.json, "print one JSON object");
   options.model.declare(parser);
+  return parser;
+}
+
+/// What is printed.
+struct Report {
+  Measured measured;
+  MachineLimits machine;
+  TokenCost cost;
+  int64_t promptTokens, genTokens;
+  int threads;
+  double bytesPerToken, prefillFraction, decodeFraction;
+  uint64_t planBytes, peakBytes;
+};
+
+Result<Report> measure(const Invocation &invocation,
+                       const BenchOptions &options, int64_t promptTokens,
+                       int64_t vocabulary) {
+  Model &model = invocation.model;
+  auto session =
+      openSession(model, options.model, 1, promptTokens + options.genTokens);
+  if (!session.ok())
+    return session.status();
+  Report report = {};
+  report.measured.readySeconds = now() - invocation.begin;
+  report.promptTokens = promptTokens;
+  report.genTokens = options.genTokens;
+  report.threads = (*session)->team().size();
+  report.planBytes = (*session)->planBytes();
+
+  // Ids that spread over the vocabulary, the same in every run.
+  std::vector<int32_t> prompt(static_cast<size_t>(promptTokens));
+  for (size_t i = 0; i < prompt.size(); ++i)
+    prompt[i] =
+        static_cast<int32_t>((i * 7919 + 17) % static_cast<size_t>(vocabulary));
+  for (int64_t i = 0; i < options.repeat; ++i)
+    DSRT_TRY(measureOnce(**session, prompt, options.genTokens, invocation.begin,
+                         report.measured));
+  report.peakBytes = peakResidentBytes(); // before the machine's own buffers
+  report.machine = measureMachine((*session)->team());
+
+  const Module &module = model.module();
+  report.cost = tokenCost(module);
+  const dsrt_entry *entry = module.findEntry("decode");
+  entry = entry ? entry : module.findEntry("prefill");
+  const double cached = static_cast<double>(promptTokens) +
+                        (static_cast<double>(options.genTokens) + 1) / 2;
+  report.bytesPerToken =
+      report.cost.weightBytes +
+      cached * static_cast<double>(cacheBytesPerToken(module, *entry));
+  report.prefillFraction = summarize(report.measured.prefill).median *
+                           report.cost.operations /
+                           report.machine.operationsPerSecond;
+  report.decodeFraction = summarize(report.measured.decode).median *
+                          report.bytesPerToken /
+                          report.machine.readBytesPerSecond;
+  return report;
+}
+
+std::string jsonText(const Report &report) {
+  nlohmann::ordered_json json;
+  json["machine"] = {{"threads", report.threads},
+                     {"read_gb_per_s", report.machine.readBytesPerSecond / 1e9},
+                     {"bf16_gflops", report.machine.operationsPerSecond / 1e9},
+                     {"bf16_instruction", report.machine.instruction}};
+  json["prefill"] = speedJson(report.measured.prefill);
+  json["prefill"]["tokens"] = report.promptTokens;
+  json["prefill"]["flops_per_token"] = report.cost.operations;
+  json["prefill"]["fraction_of_peak"] = report.prefillFraction;
+  json["decode"] = speedJson(report.measured.decode);
+  json["decode"]["tokens"] = report.genTokens;
+  json["decode"]["bytes_per_token"] = report.bytesPerToken;
+  json["decode"]["experts_per_token"] = report.cost.expertsPerToken;
+  json["decode"]["fraction_of_read_bandwidth"] = report.decodeFraction;
+  json["start"] = {{"ready_s", report.measured.readySeconds},
+                   {"first_token_s", report.measured.firstTokenSeconds}};
+  json["memory"] = {{"plan_bytes", report.planBytes},
+                    {"peak_rss_bytes", report.peakBytes}};
+  return json.dump() + "\n";
+}
+
+std::string tableText(const Report &report) {
+  std::string text = fmt::format(
+      "machine  {:.1f} GB/s read, {:.0f} GFLOP/s ({}), {} threads\n",
+      report.machine.readBytesPerSecond / 1e9,
+      report.machine.operationsPerSecond / 1e9, report.machine.instruction,
+      report.threads);
+  text += speedLine("prefill", report.measured.prefill);
+  text +=
+      fmt::format("{:>19.1f} % of the peak, {:.1f} MFLOP per token\n",
+                  100 * report.prefillFraction, report.cost.operations / 1e6);
+  text += speedLine("decode", report.measured.decode);
+  text += fmt::format(
+      "{:>19.1f} % of the read bandwidth, {} per token{}\n",
+      100 * report.decodeFraction, formatBytes(report.bytesPerToken),
+      report.cost.expertsPerToken
+          ? fmt::format(" with {} experts", report.cost.expertsPerToken)
+          : "");
+  return text +
+         fmt::format(
+             "start    ready after {:.3f} s, first token after {:.3f} s\n"
+             "memory   {} planned, {} resident at most\n",
+             report.measured.readySeconds, report.measured.firstTokenSeconds,
+             formatBytes(static_cast<double>(report.planBytes)),
+             formatBytes(static_cast<double>(report.peakBytes)));
+}
+
+} // namespace
+
+Result<int> runBench(const Invocation &invocation) {
+  BenchOptions options;
+  Options parser = makeParser(invocation.program, options);
   DSRT_TRY(parser.parse(invocation.arguments));
   if (parser.helpWanted()) {
     DSRT_TRY(print(parser.helpText()));
     return 0;
   }
-  Model &model = invocation.model;
-  Result<StepLimits> limits = readStepLimits(model.module());
+  Result<StepLimits> limits = readStepLimits(invocation.model.module());
   if (!limits.ok())
     return limits.status();
   const int64_t room = limits->context - options.genTokens;
@@ -141,79 +248,11 @@ Result<int> runBench(const Invocation &invocation) {
                  "--prompt-tokens and --gen-tokens: expected at most {} "
                  "together, the context, got {} + {}",
                  limits->context, length, options.genTokens);
-  auto session =
-      openSession(model, options.model, 1, length + options.genTokens);
-  if (!session.ok())
-    return session.status();
-  Measured measured;
-  measured.readySeconds = now() - invocation.begin;
-
-  // Ids that spread over the vocabulary, the same in every run.
-  std::vector<int32_t> prompt(static_cast<size_t>(length));
-  for (size_t i = 0; i < prompt.size(); ++i)
-    prompt[i] = static_cast<int32_t>((i * 7919 + 17) %
-                                     static_cast<size_t>(limits->vocabulary));
-  for (int64_t i = 0; i < options.repeat; ++i)
-    DSRT_TRY(measureOnce(**session, prompt, options.genTokens, invocation.begin,
-                         measured));
-  const uint64_t peakBytes = peakResidentBytes(); // before the buffers below
-  const MachineLimits machine = measureMachine((*session)->team());
-
-  const Module &module = model.module();
-  const TokenCost cost = tokenCost(module);
-  const dsrt_entry *entry = module.findEntry("decode");
-  entry = entry ? entry : module.findEntry("prefill");
-  const double cached = static_cast<double>(length) +
-                        (static_cast<double>(options.genTokens) + 1) / 2;
-  const double bytesPerToken =
-      cost.weightBytes +
-      cached * static_cast<double>(cacheBytesPerToken(module, *entry));
-  const double prefillFraction = summarize(measured.prefill).median *
-                                 cost.operations / machine.operationsPerSecond;
-  const double decodeFraction = summarize(measured.decode).median *
-                                bytesPerToken / machine.readBytesPerSecond;
-
-  if (options.json) {
-    nlohmann::ordered_json json;
-    json["machine"] = {{"threads", (*session)->team().size()},
-                       {"read_gb_per_s", machine.readBytesPerSecond / 1e9},
-                       {"bf16_gflops", machine.operationsPerSecond / 1e9},
-                       {"bf16_instruction", machine.instruction}};
-    json["prefill"] = speedJson(measured.prefill);
-    json["prefill"]["tokens"] = length;
-    json["prefill"]["flops_per_token"] = cost.operations;
-    json["prefill"]["fraction_of_peak"] = prefillFraction;
-    json["decode"] = speedJson(measured.decode);
-    json["decode"]["tokens"] = options.genTokens;
-    json["decode"]["bytes_per_token"] = bytesPerToken;
-    json["decode"]["experts_per_token"] = cost.expertsPerToken;
-    json["decode"]["fraction_of_read_bandwidth"] = decodeFraction;
-    json["start"] = {{"ready_s", measured.readySeconds},
-                     {"first_token_s", measured.firstTokenSeconds}};
-    json["memory"] = {{"plan_bytes", (*session)->planBytes()},
-                      {"peak_rss_bytes", peakBytes}};
-    DSRT_TRY(print(json.dump() + "\n"));
-    return 0;
-  }
-  std::string text = fmt::format(
-      "machine  {:.1f} GB/s read, {:.0f} GFLOP/s ({}), {} threads\n",
-      machine.readBytesPerSecond / 1e9, machine.operationsPerSecond / 1e9,
-      machine.instruction, (*session)->team().size());
-  text += speedLine("prefill", measured.prefill);
-  text += fmt::format("{:>19.1f} % of the peak, {:.1f} MFLOP per token\n",
-                      100 * prefillFraction, cost.operations / 1e6);
-  text += speedLine("decode", measured.decode);
-  text += fmt::format("{:>19.1f} % of the read bandwidth, {} per token{}\n",
-                      100 * decodeFraction, formatBytes(bytesPerToken),
-                      cost.expertsPerToken ? fmt::format(" with {} experts",
-                                                         cost.expertsPerToken)
-                                           : "");
-  text += fmt::format("start    ready after {:.3f} s, first token after {:.3f} "
-                      "s\nmemory   {} planned, {} resident at most\n",
-                      measured.readySeconds, measured.firstTokenSeconds,
-                      formatBytes(static_cast<double>((*session)->planBytes())),
-                      formatBytes(static_cast<double>(peakBytes)));
-  DSRT_TRY(print(text));
+  Result<Report> report =
+      measure(invocation, options, length, limits->vocabulary);
+  if (!report.ok())
+    return report.status();
+  DSRT_TRY(print(options.json ? jsonText(*report) : tableText(*report)));
   return 0;
 }
 

@@ -153,14 +153,15 @@ Result<std::vector<int32_t>> promptIds(const GenerateOptions &options,
   return ids;
 }
 
-/// Runs the prompt in chunks; returns the logits of its last token.
+/// Runs the prompt in chunks; returns the logits of its last token, unless it
+/// was interrupted.
 Result<StepOutput> prefill(Session &session, int32_t sequence,
                            const std::vector<int32_t> &ids, int64_t chunk) {
   const int64_t limit = session.limits().maxTokens;
   chunk = chunk ? std::min(chunk, limit) : limit;
   Result<StepOutput> output = StepOutput();
   const int64_t count = static_cast<int64_t>(ids.size());
-  for (int64_t at = 0; at < count && output.ok(); at += chunk) {
+  for (int64_t at = 0; at < count && output.ok() && !interrupted; at += chunk) {
     StepChunk step = {sequence, ids.data() + at, std::min(chunk, count - at),
                       0};
     output = session.run(&step, 1, DSRT_ENTRY_AUTO, /*allLogits=*/false);

@@ -183,13 +183,9 @@ Status Recorder::recordMtp(const std::vector<SequenceRows> &rows,
   return Status();
 }
 
-} // namespace
-
-Result<int> runLogits(const Invocation &invocation) {
-  LogitsOptions options;
+Options makeParser(const std::string &program, LogitsOptions &options) {
   Options parser(
-      invocation.program,
-      "logits --prompt-ids-file FILE -o OUT.safetensors [options]",
+      program, "logits --prompt-ids-file FILE -o OUT.safetensors [options]",
       "Writes logits F32 [T, V] at every position of the given tokens, "
       "hidden [T, D] after the final norm, and mtp_logits [T-1, V] "
       "where the model has an MTP module. A model compiled with "
@@ -207,6 +203,14 @@ Result<int> runLogits(const Invocation &invocation) {
                 "the compiled entry to run; auto starts sequences with prefill "
                 "and continues with decode");
   options.model.declare(parser);
+  return parser;
+}
+
+} // namespace
+
+Result<int> runLogits(const Invocation &invocation) {
+  LogitsOptions options;
+  Options parser = makeParser(invocation.program, options);
   DSRT_TRY(parser.parse(invocation.arguments));
   if (parser.helpWanted()) {
     DSRT_TRY(print(parser.helpText()));

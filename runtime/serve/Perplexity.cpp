@@ -131,12 +131,9 @@ Result<std::vector<int32_t>> textIds(const ModelFolder &folder,
   return (*tokenizer)->encode(*text, /*addBos=*/false);
 }
 
-} // namespace
-
-Result<int> runPerplexity(const Invocation &invocation) {
-  PerplexityOptions options;
+Options makeParser(const std::string &program, PerplexityOptions &options) {
   Options parser(
-      invocation.program, "perplexity --text FILE [options]",
+      program, "perplexity --text FILE [options]",
       "Prints the mean negative log-likelihood (nll) of the tokens of "
       "a text and the perplexity (ppl), its exponential. The text is "
       "cut into full windows, each predicted by itself after BOS; "
@@ -151,6 +148,32 @@ Result<int> runPerplexity(const Invocation &invocation) {
   parser.flag("--json", options.json,
               "print one JSON object: nll, ppl, tokens, windows, seconds");
   options.model.declare(parser);
+  return parser;
+}
+
+std::string reportText(const std::vector<double> &values, size_t windows,
+                       double seconds, bool json) {
+  double sum = 0;
+  for (double value : values)
+    sum += value;
+  const double nll = sum / static_cast<double>(values.size());
+  if (!json)
+    return fmt::format("nll     {:.6f}\nppl     {:.7g}\ntokens  {}\n"
+                       "windows {}\n",
+                       nll, std::exp(nll), values.size(), windows);
+  nlohmann::ordered_json object = {{"nll", nll},
+                                   {"ppl", std::exp(nll)},
+                                   {"tokens", values.size()},
+                                   {"windows", windows},
+                                   {"seconds", seconds}};
+  return object.dump() + "\n";
+}
+
+} // namespace
+
+Result<int> runPerplexity(const Invocation &invocation) {
+  PerplexityOptions options;
+  Options parser = makeParser(invocation.program, options);
   DSRT_TRY(parser.parse(invocation.arguments));
   if (parser.helpWanted()) {
     DSRT_TRY(print(parser.helpText()));
@@ -189,24 +212,8 @@ Result<int> runPerplexity(const Invocation &invocation) {
       evaluate(**session, *windows, options.chunk);
   if (!values.ok())
     return values.status();
-  const double seconds = now() - begin;
-  double sum = 0;
-  for (double value : *values)
-    sum += value;
-  const double nll = sum / static_cast<double>(values->size());
-  if (options.json) {
-    nlohmann::ordered_json json = {{"nll", nll},
-                                   {"ppl", std::exp(nll)},
-                                   {"tokens", values->size()},
-                                   {"windows", windows->inputs.size()},
-                                   {"seconds", seconds}};
-    DSRT_TRY(print(json.dump() + "\n"));
-    return 0;
-  }
-  DSRT_TRY(print(fmt::format("nll     {:.6f}\nppl     {:.7g}\ntokens  {}\n"
-                             "windows {}\n",
-                             nll, std::exp(nll), values->size(),
-                             windows->inputs.size())));
+  DSRT_TRY(print(reportText(*values, windows->inputs.size(), now() - begin,
+                            options.json)));
   return 0;
 }
 

@@ -11,13 +11,21 @@
 #include <cstring>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace dsrt {
 
 TensorFile::~TensorFile() {
-  if (descriptor >= 0)
-    ::close(descriptor);
+  if (descriptor < 0)
+    return;
+  // Not closed: the file is incomplete. What is not a file stays.
+  struct stat status;
+  const bool isFile =
+      ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  ::close(descriptor);
+  if (isFile)
+    ::unlink(path.c_str());
 }
 
 Status TensorFile::failed(const char *action) {

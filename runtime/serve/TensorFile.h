@@ -19,6 +19,7 @@ namespace dsrt {
 class TensorFile {
 public:
   TensorFile() = default;
+  /// Removes the file unless it was closed.
   ~TensorFile();
   TensorFile(const TensorFile &) = delete;
   TensorFile &operator=(const TensorFile &) = delete;
