@@ -1,5 +1,4 @@
-//===- Checkpoint.cpp - The tensors of a checkpoint folder
-//------------------===//
+//===- Checkpoint.cpp - The tensors of a checkpoint folder ----------------===//
 //
 // The headers of the files are read in parallel; of several broken files the
 // first is reported.

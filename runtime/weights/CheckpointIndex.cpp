@@ -1,5 +1,4 @@
-//===- CheckpointIndex.cpp - model.safetensors.index.json
-//-------------------===//
+//===- CheckpointIndex.cpp - model.safetensors.index.json -----------------===//
 //
 // Parser events fill the table directly: the index of a large model is ten
 // megabytes long. Only `weight_map` is read; `total_size` is known to be wrong

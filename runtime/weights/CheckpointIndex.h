@@ -1,4 +1,4 @@
-//===- CheckpointIndex.h - model.safetensors.index.json --------*- C++ -*-===//
+//===- CheckpointIndex.h - model.safetensors.index.json ---------*- C++ -*-===//
 //
 // Which file holds which tensor.
 //

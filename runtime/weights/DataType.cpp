@@ -1,5 +1,4 @@
-//===- DataType.cpp - The element types of safetensors
-//----------------------===//
+//===- DataType.cpp - The element types of safetensors --------------------===//
 //
 // One table in the order of the enum.
 //

@@ -1,4 +1,4 @@
-//===- DataType.h - The element types of safetensors -----------*- C++ -*-===//
+//===- DataType.h - The element types of safetensors ------------*- C++ -*-===//
 //
 // All types of the format, whether a model can use them or not: the sizes are
 // needed to check a file.

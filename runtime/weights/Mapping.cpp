@@ -1,5 +1,4 @@
-//===- Mapping.cpp - A file mapped for reading
-//------------------------------===//
+//===- Mapping.cpp - A file mapped for reading ----------------------------===//
 //
 // The descriptor is closed at once; the mapping keeps the file.
 //

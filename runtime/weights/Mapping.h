@@ -1,4 +1,4 @@
-//===- Mapping.h - A file mapped for reading -------------------*- C++ -*-===//
+//===- Mapping.h - A file mapped for reading --------------------*- C++ -*-===//
 //
 // Shared and read-only: processes that use the same checkpoint share its pages.
 // A file that is shortened while it is mapped ends the process; files of a

@@ -1,5 +1,4 @@
-//===- Parallel.cpp - A loop on several threads
-//-----------------------------===//
+//===- Parallel.cpp - A loop on several threads ---------------------------===//
 //
 // Threads take the next index from a counter. If the system refuses a thread,
 // those that there are do the work.

@@ -1,4 +1,4 @@
-//===- Parallel.h - A loop on several threads ------------------*- C++ -*-===//
+//===- Parallel.h - A loop on several threads -------------------*- C++ -*-===//
 //
 // For the work of opening a model, before there is a thread team.
 //

@@ -1,5 +1,4 @@
-//===- Quote.cpp - Text of a file inside of a message
-//-----------------------===//
+//===- Quote.cpp - Text of a file inside of a message ---------------------===//
 //
 // Long text keeps its beginning and its end: tensor names differ at the end.
 //

@@ -1,4 +1,4 @@
-//===- Quote.h - Text of a file inside of a message ------------*- C++ -*-===//
+//===- Quote.h - Text of a file inside of a message -------------*- C++ -*-===//
 //
 // Names out of files may hold line breaks or be megabytes long; a message is
 // one line.

@@ -1,5 +1,4 @@
-//===- Scales.cpp - Checks the scales of FP8 weights
-//------------------------===//
+//===- Scales.cpp - Checks the scales of FP8 weights ----------------------===//
 //
 // Bit patterns decide: of all f32 patterns those from 1 to 0x7f7fffff are the
 // finite numbers above zero. The first pass over a tensor only asks whether

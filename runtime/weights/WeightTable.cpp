@@ -1,5 +1,4 @@
-//===- WeightTable.cpp - What tensors a program needs
-//-----------------------===//
+//===- WeightTable.cpp - What tensors a program needs ---------------------===//
 //
 // A table comes out of a file, too: it is checked before it is used.
 //

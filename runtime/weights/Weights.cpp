@@ -1,5 +1,4 @@
-//===- Weights.cpp - The addresses of a program's weights
-//-------------------===//
+//===- Weights.cpp - The addresses of a program's weights -----------------===//
 //
 // The tensors that the table asks for, in its order, each get one address;
 // stacked rows point into that list.

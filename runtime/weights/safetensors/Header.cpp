@@ -1,5 +1,4 @@
-//===- Header.cpp - The header of a safetensors file
-//------------------------===//
+//===- Header.cpp - The header of a safetensors file ----------------------===//
 //
 // Parser events fill the tensors directly, without a document in between: a
 // header may list tens of thousands of them.
@@ -122,7 +121,7 @@ bool HeaderParser::number_unsigned(number_unsigned_t value) {
   }
   if (place == Place::Shape) {
     if (value > static_cast<uint64_t>(INT64_MAX))
-      return unexpected("a number beyond 64 bits");
+      return unexpected("a number above 2^63 - 1");
     header.tensors.back().shape.push_back(static_cast<int64_t>(value));
     return true;
   }

@@ -1,4 +1,4 @@
-//===- Header.h - The header of a safetensors file -------------*- C++ -*-===//
+//===- Header.h - The header of a safetensors file --------------*- C++ -*-===//
 //
 // Reads and checks the JSON that lists the tensors. What the format's own
 // reader refuses is refused here: a name given twice, sizes that contradict

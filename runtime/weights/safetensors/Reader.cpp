@@ -1,5 +1,4 @@
-//===- Reader.cpp - One safetensors file
-//------------------------------------===//
+//===- Reader.cpp - One safetensors file ----------------------------------===//
 //
 // The format: the length of the header as 8 bytes little endian, the header,
 // the data of the tensors.

@@ -1,4 +1,4 @@
-//===- Reader.h - One safetensors file -------------------------*- C++ -*-===//
+//===- Reader.h - One safetensors file --------------------------*- C++ -*-===//
 //
 // A file is mapped, its header read and checked; the tensors lie in the
 // mapping. Depends on the standard library and on Status.h only.

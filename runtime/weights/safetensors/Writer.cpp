@@ -1,5 +1,4 @@
-//===- Writer.cpp - Writes a safetensors file
-//-------------------------------===//
+//===- Writer.cpp - Writes a safetensors file -----------------------------===//
 //
 // Into a file beside the wanted one, which then takes its name.
 //

@@ -1,4 +1,4 @@
-//===- Writer.h - Writes a safetensors file --------------------*- C++ -*-===//
+//===- Writer.h - Writes a safetensors file ---------------------*- C++ -*-===//
 //
 // For results: all tensors are in memory. The file appears complete or not at
 // all.

@@ -1,5 +1,4 @@
-//===- RepeatedPool.cpp - A little memory that looks like a lot
-//-------------===//
+//===- RepeatedPool.cpp - A little memory that looks like a lot -----------===//
 //
 // One file in memory, mapped many times side by side.
 //

@@ -1,5 +1,4 @@
-//===- SyntheticWeights.cpp - Weights without a checkpoint
-//------------------===//
+//===- SyntheticWeights.cpp - Weights without a checkpoint ----------------===//
 //
 // The random numbers are a hash of a stream's number and a counter, so that any
 // part of a tensor can be made by any thread. Only operations that IEEE 754
