@@ -7,7 +7,6 @@
 
 #include "deepseek/Reference/Tensor.h"
 
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -101,13 +100,13 @@ static std::array<float, 256> makeTable(float (*decode)(uint8_t)) {
   return table;
 }
 
-float reference::decodeFloat8(ElementType type, uint8_t bits) {
+const std::array<float, 256> &reference::getFloat8Table(ElementType type) {
   static const std::array<float, 256> e4m3 = makeTable(decodeE4M3);
   static const std::array<float, 256> e5m2 = makeTable(decodeE5M2);
   static const std::array<float, 256> e8m0 = makeTable(decodeE8M0);
   if (type == ElementType::F8E4M3FN)
-    return e4m3[bits];
-  return type == ElementType::F8E5M2 ? e5m2[bits] : e8m0[bits];
+    return e4m3;
+  return type == ElementType::F8E5M2 ? e5m2 : e8m0;
 }
 
 /// The nearest power of two; a value that has none (zero, negative) becomes the

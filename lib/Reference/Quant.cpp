@@ -86,8 +86,9 @@ Result reference::dequantize(ScaledTensor x, ElementType type) {
       x.q.readFloats((e * rows + i) * K, K, row.data());
       const float *scales =
           scale.data() + (e * blockRows + i / b0) * blockColumns;
-      for (int64_t j = 0; j < K; ++j)
-        row[j] *= scales[j / b1];
+      for (int64_t b = 0; b < blockColumns; ++b)
+        for (int64_t j = b * b1; j < std::min((b + 1) * b1, K); ++j)
+          row[j] *= scales[b];
       result.writeFloats((e * rows + i) * K, K, row.data());
     }
   return result;

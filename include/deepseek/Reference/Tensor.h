@@ -15,6 +15,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -68,8 +69,8 @@ llvm::Expected<int64_t> countElements(llvm::ArrayRef<int64_t> shape);
 /// The value of `bits` (an element of `type`, little-endian in the low bytes).
 float decodeBFloat16(uint16_t bits);
 float decodeFloat16(uint16_t bits);
-/// `type` is one of the three 8-bit types.
-float decodeFloat8(ElementType type, uint8_t bits);
+/// The values of all codes; `type` is one of the three 8-bit types.
+const std::array<float, 256> &getFloat8Table(ElementType type);
 
 /// Round to nearest even. E4M3 saturates to 448 (also from infinity); F16, BF16
 /// and E5M2 overflow to infinity; E8M0 takes the nearest power of two.
