@@ -53,5 +53,5 @@ func.func @typed(%rows: tensor<3xf32> {deepseek.name = "rows"}) {
 // FILE: ds-eval: error: {{.*}}ds-eval.mlir
 // SOURCE: ds-eval: error: expected '{{.*}}nowhere' to be a checkpoint folder, found nothing there
 // OUTPUT: ds-eval: error: cannot write '{{.*}}nowhere/x': No such file or directory
-// NOFILE: ds-eval: error: {{.*}}nowhere: cannot read it as a module
+// NOFILE: ds-eval: error: {{.*}}nowhere
 // FLAG: ds-eval: error:
