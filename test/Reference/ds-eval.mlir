@@ -11,7 +11,7 @@
 // RUN: not ds-eval %s --entry=first --weights=%t.nowhere 2>&1 | FileCheck %s --check-prefix=SOURCE
 // RUN: not ds-eval %s --entry=first --weights=seed:1 -o %t.nowhere/x 2>&1 | FileCheck %s --check-prefix=OUTPUT
 // RUN: not ds-eval %t.nowhere 2>&1 | FileCheck %s --check-prefix=NOFILE
-// RUN: not ds-eval --entry 2>&1 | FileCheck %s --check-prefix=FLAG
+// RUN: not ds-eval --unknown-flag 2>&1 | FileCheck %s --check-prefix=FLAG
 
 // Inputs and results by name, through files.
 
@@ -54,4 +54,4 @@ func.func @typed(%rows: tensor<3xf32> {deepseek.name = "rows"}) {
 // SOURCE: ds-eval: error: expected '{{.*}}nowhere' to be a checkpoint folder, found nothing there
 // OUTPUT: ds-eval: error: cannot write '{{.*}}nowhere/x': No such file or directory
 // NOFILE: ds-eval: error: {{.*}}nowhere
-// FLAG: ds-eval: error:
+// FLAG: ds-eval: error: Unknown command line argument '--unknown-flag'
