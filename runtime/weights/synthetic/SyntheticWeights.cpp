@@ -252,31 +252,26 @@ static Status checkTypes(const std::vector<WantedTensor> &tensors) {
   return Status();
 }
 
-Result<SyntheticWeights>
-SyntheticWeights::create(const SyntheticSource &source,
-                         const std::vector<WantedTensor> &tensors) {
-  if (Status status = checkTypes(tensors); !status.ok())
-    return status;
-  SyntheticWeights result;
-  result.values.resize(tensors.size());
-  result.owned.resize(tensors.size());
-  auto valuesOf = [&](const WantedTensor &tensor) {
-    return source.isSplat ? splatValues(tensor, source.value)
-                          : seededValues(tensor);
-  };
+static Values valuesOf(const SyntheticSource &source,
+                       const WantedTensor &tensor) {
+  return source.isSplat ? splatValues(tensor, source.value)
+                        : seededValues(tensor);
+}
 
+Status SyntheticWeights::makePools(const SyntheticSource &source,
+                                   const std::vector<WantedTensor> &tensors) {
   std::map<std::string, uint64_t> reach; // of each pool
   for (const WantedTensor &tensor : tensors)
     if (isWindow(tensor)) {
-      uint64_t &bytes = reach[valuesOf(tensor).text(tensor.dtype)];
+      uint64_t &bytes = reach[valuesOf(source, tensor).text(tensor.dtype)];
       bytes = std::max(bytes, tensor.bytes);
     }
   for (const WantedTensor &tensor : tensors) {
     if (!isWindow(tensor))
       continue;
-    Values values = valuesOf(tensor);
+    Values values = valuesOf(source, tensor);
     std::string name = values.text(tensor.dtype);
-    if (result.pools.count(name))
+    if (pools.count(name))
       continue;
     uint64_t stream = streamOf(source.seed, name);
     Result<RepeatedPool> pool =
@@ -286,33 +281,47 @@ SyntheticWeights::create(const SyntheticSource &source,
         });
     if (!pool.ok())
       return pool.status();
-    result.pools.emplace(name, std::move(*pool));
+    pools.emplace(name, std::move(*pool));
   }
+  return Status();
+}
 
+/// Sets the address of one tensor: null if there is no memory left.
+void SyntheticWeights::makeTensor(const SyntheticSource &source,
+                                  const WantedTensor &tensor, size_t index) {
+  Values values = valuesOf(source, tensor);
+  uint64_t stream = streamOf(source.seed, tensor.name);
+  if (isWindow(tensor)) {
+    // 64-byte aligned, somewhere in the first repeat.
+    uint64_t offset = (stream % (RepeatedPool::kBytes / 64)) * 64;
+    addressList[index] =
+        pools.find(values.text(tensor.dtype))->second.data() + offset;
+    return;
+  }
+  owned[index] = allocateAligned(tensor.bytes);
+  addressList[index] = owned[index].get();
+  if (owned[index])
+    fill(tensor.dtype, values, stream, owned[index].get(), 0, tensor.bytes);
+}
+
+Result<SyntheticWeights>
+SyntheticWeights::create(const SyntheticSource &source,
+                         const std::vector<WantedTensor> &tensors) {
+  if (Status status = checkTypes(tensors); !status.ok())
+    return status;
+  SyntheticWeights result;
+  result.addressList.resize(tensors.size());
+  result.owned.resize(tensors.size());
+  if (Status status = result.makePools(source, tensors); !status.ok())
+    return status;
   constexpr size_t kPiece = 64; // tensors
   parallelFor((tensors.size() + kPiece - 1) / kPiece, [&](size_t piece) {
     size_t end = std::min(tensors.size(), (piece + 1) * kPiece);
-    for (size_t i = piece * kPiece; i < end; ++i) {
-      const WantedTensor &tensor = tensors[i];
-      Values values = valuesOf(tensor);
-      uint64_t stream = streamOf(source.seed, tensor.name);
-      if (isWindow(tensor)) {
-        // 64-byte aligned, somewhere in the first repeat.
-        uint64_t offset = (stream % (RepeatedPool::kBytes / 64)) * 64;
-        const RepeatedPool &pool =
-            result.pools.find(values.text(tensor.dtype))->second;
-        result.values[i] = pool.data() + offset;
-        continue;
-      }
-      result.owned[i] = allocateAligned(tensor.bytes);
-      if (result.owned[i])
-        fill(tensor.dtype, values, stream, result.owned[i].get(), 0,
-             tensor.bytes);
-      result.values[i] = result.owned[i].get();
-    }
+    for (size_t i = piece * kPiece; i < end; ++i)
+      result.makeTensor(source, tensors[i], i);
   });
   for (size_t i = 0; i < tensors.size(); ++i)
-    if (!result.values[i])
+    if (!result.addressList[i])
       return error(DSRT_OUT_OF_MEMORY,
                    "out of memory: {} bytes for made-up values of {}",
                    tensors[i].bytes, quote(tensors[i].name));

@@ -48,10 +48,15 @@ public:
                                          const std::vector<WantedTensor> &);
 
   /// In the order of the tensors asked for.
-  const std::vector<const void *> &addresses() const { return values; }
+  const std::vector<const void *> &addresses() const { return addressList; }
 
 private:
-  std::vector<const void *> values;
+  Status makePools(const SyntheticSource &source,
+                   const std::vector<WantedTensor> &tensors);
+  void makeTensor(const SyntheticSource &source, const WantedTensor &tensor,
+                  size_t index);
+
+  std::vector<const void *> addressList;
   std::vector<AlignedBuffer> owned;
   std::map<std::string, RepeatedPool> pools; // by what they hold
 };
