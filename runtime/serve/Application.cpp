@@ -9,9 +9,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <new>
+#include <unistd.h>
 
 namespace dsrt {
 
@@ -26,6 +29,28 @@ constexpr Command commands[] = {
     {"bench", runBench},           {"describe", runDescribe},
     {"check", runCheck},
 };
+} // namespace
+
+namespace {
+/// A checkpoint is mapped: who shortens one of its files takes the memory away.
+void reportLostMapping(int) {
+  constexpr char message[] =
+      "error: a file of the model was shortened or cannot be read any more\n";
+  ssize_t ignored = ::write(2, message, sizeof(message) - 1);
+  static_cast<void>(ignored);
+  ::_exit(1);
+}
+
+/// Makes errors of what would end the process without a word.
+void guardProcess() {
+  // In place of a closed stream something that cannot be written; else the next
+  // file that is opened, the output perhaps, would be taken for the stream.
+  for (int stream = 0; stream <= 2; ++stream)
+    if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) < 0)
+      break;
+  std::signal(SIGXFSZ, SIG_IGN); // writing then fails with EFBIG
+  std::signal(SIGBUS, reportLostMapping);
+}
 } // namespace
 
 void ModelOptions::declare(Options &options) {
@@ -45,13 +70,16 @@ int fail(const std::string &tool, const Status &status) {
   for (char &c : line)
     if (static_cast<unsigned char>(c) < ' ')
       c = ' ';
-  fmt::print(stderr, "{}: error: {}\n", tool, line);
+  // Not fmt::print, which throws where standard error is closed.
+  line = fmt::format("{}: error: {}\n", tool, line);
+  std::fwrite(line.data(), 1, line.size(), stderr);
   return 1;
 }
 
 int runApplication(const std::string &tool, const std::string &program,
                    Model &model, std::vector<std::string> arguments) {
   const double begin = now();
+  guardProcess();
   Result<int> (*run)(const Invocation &) = nullptr;
   if (!arguments.empty() && arguments[0].rfind('-', 0) != 0) {
     std::string names;

@@ -15,6 +15,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -22,7 +23,10 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 
+#include "runtime/weights/synthetic/SyntheticWeights.h"
+
 #include <chrono>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -31,9 +35,9 @@ namespace path = llvm::sys::path;
 
 static cl::OptionCategory category("ds-compile options");
 static cl::opt<std::string>
-    input(cl::Positional, cl::Required, cl::cat(category),
+    input(cl::Positional, cl::cat(category),
           cl::desc("<checkpoint folder, config.json or module.mlir>"));
-static cl::opt<std::string> output("o", cl::Required, cl::cat(category),
+static cl::opt<std::string> output("o", cl::cat(category),
                                    cl::value_desc("file"),
                                    cl::desc("Where to write the program"));
 static cl::opt<std::string>
@@ -98,9 +102,28 @@ static constexpr const char *kOverview =
     "tokenizer.json. Only config.json is read now; the program maps the weights\n"
     "when it starts, from the folder it was compiled from or from --model.\n";
 
+/// An error is one line, whatever characters a path has.
 static int fail(const llvm::Twine &message) {
-  llvm::errs() << "ds-compile: error: " << message << "\n";
+  std::string line = message.str();
+  for (char &c : line)
+    if (static_cast<unsigned char>(c) < ' ')
+      c = ' ';
+  llvm::errs() << "ds-compile: error: " << line << "\n";
   return 1;
+}
+
+/// A diagnostic of an op that no file holds, such as an imported one: its name
+/// and the message. Those with a line in a file are left to the handler that
+/// shows the line.
+static LogicalResult reportWithoutFile(Diagnostic &diagnostic) {
+  Location location = diagnostic.getLocation();
+  if (location->findInstanceOf<FileLineColLoc>())
+    return failure();
+  std::string text = diagnostic.str();
+  if (auto name = location->findInstanceOf<NameLoc>())
+    text = (name.getName().getValue() + ": " + text).str();
+  fail(text);
+  return success();
 }
 
 /// Says what a step does when it takes long, and how long the whole took.
@@ -148,9 +171,18 @@ static bool isModule() {
 }
 
 /// The `graph`-stage module of the input, or null after an error message.
-static OwningOpRef<ModuleOp> readInput(MLIRContext &mlirContext) {
-  if (isModule())
-    return parseSourceFile<ModuleOp>(input, &mlirContext);
+static OwningOpRef<ModuleOp> readInput(MLIRContext &mlirContext,
+                                       llvm::SourceMgr &sources) {
+  if (isModule()) {
+    std::string message;
+    std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(input, &message);
+    if (!file) {
+      fail(message);
+      return {};
+    }
+    sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+    return parseSourceFile<ModuleOp>(sources, &mlirContext);
+  }
   llvm::Expected<ModelConfig> config = readModelConfig(input);
   if (!config) {
     fail(llvm::toString(config.takeError()));
@@ -206,6 +238,36 @@ static ArtifactOptions artifactOptions(const char *argv0, ArtifactKind kind) {
   return options;
 }
 
+/// Everything that can be known to be wrong before work begins.
+static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
+  if (input.empty())
+    return llvm::createStringError("expected a checkpoint folder, config.json "
+                                   "or module.mlir, got nothing; see --help");
+  if (output.getNumOccurrences() == 0)
+    return llvm::createStringError("-o <file> is missing");
+  if (!kind)
+    return llvm::createStringError(
+        "--emit=" + emit +
+        ": expected executable, shared, object, asm or llvmir");
+  if (target != "host")
+    return llvm::createStringError("--target=" + target + ": expected host");
+  constexpr int64_t largest = std::numeric_limits<int32_t>::max();
+  for (auto [option, least] :
+       {std::pair(&maxTokens, 1), {&maxSequences, 1}, {&context, 0}})
+    if (*option < least || *option > largest)
+      return llvm::createStringError(
+          "--" + option->ArgStr + ": expected a number from " +
+          llvm::Twine(least) + " to " + llvm::Twine(largest) + ", got " +
+          llvm::Twine(*option));
+  if (dsrt::SyntheticSource::matches(weights.getValue()))
+    if (auto source = dsrt::SyntheticSource::parse(weights); !source.ok())
+      return llvm::createStringError("--weights: " +
+                                     source.status().message());
+  if (llvm::Expected<std::string> resolved = resolveChip(chip); !resolved)
+    return resolved.takeError();
+  return checkOutput(output, *kind);
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerAsmPrinterCLOptions();
@@ -216,16 +278,11 @@ int main(int argc, char **argv) {
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems)) {
     llvm::StringRef line = llvm::StringRef(problem).split('\n').first;
     line.consume_front("ds-compile: ");
-    return fail(line.rtrim(". "));
+    return line.empty() ? 1 : fail(line.rtrim(". ")); // LLVM has said it
   }
   std::optional<ArtifactKind> kind = parseArtifactKind(emit);
-  if (!kind)
-    return fail("--emit=" + emit +
-                ": expected executable, shared, object, asm or llvmir");
-  if (target != "host")
-    return fail("--target=" + target + ": expected host");
-  if (llvm::Expected<std::string> resolved = resolveChip(chip); !resolved)
-    return fail(llvm::toString(resolved.takeError()));
+  if (llvm::Error error = checkOptions(kind))
+    return fail(llvm::toString(std::move(error)));
 
   Progress progress;
   DialectRegistry registry;
@@ -234,8 +291,10 @@ int main(int argc, char **argv) {
   registerArtifactTranslations(registry);
   MLIRContext mlirContext(registry);
   llvm::SourceMgr sources;
+  mlirContext.printOpOnDiagnostic(false);
   SourceMgrDiagnosticHandler diagnostics(sources, &mlirContext);
-  OwningOpRef<ModuleOp> module = readInput(mlirContext);
+  ScopedDiagnosticHandler withoutFile(&mlirContext, reportWithoutFile);
+  OwningOpRef<ModuleOp> module = readInput(mlirContext, sources);
   if (!module)
     return 1;
   progress.done("import");

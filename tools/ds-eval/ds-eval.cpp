@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Shard/IR/ShardDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/JSON.h"
@@ -134,6 +135,11 @@ static int finish(const TensorMap &tensors) {
   if (printResults)
     for (const auto &[name, tensor] : tensors)
       print(llvm::outs(), name, tensor);
+  llvm::outs().flush();
+  if (std::error_code code = llvm::outs().error()) {
+    llvm::outs().clear_error(); // else the stream's end is an abort
+    return fail("cannot write to standard output: " + code.message());
+  }
   if (output.empty())
     return 0;
   if (llvm::Error error = writeTensors(output, tensors))
@@ -232,7 +238,7 @@ int main(int argc, char **argv) {
   std::string problem;
   llvm::raw_string_ostream problems(problem);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems))
-    return fail(firstLine(problem));
+    return problem.empty() ? 1 : fail(firstLine(problem)); // LLVM has said it
   bool hasPrompt = !promptIds.empty() || !promptIdsFile.empty();
   if (!promptIds.empty() && !promptIdsFile.empty())
     return fail("--prompt-ids and --prompt-ids-file exclude each other");
@@ -251,11 +257,16 @@ int main(int argc, char **argv) {
   MLIRContext context(registry);
   context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(input, &message);
+  if (!file)
+    return fail(message);
+  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   SourceMgrDiagnosticHandler handler(sources, &context);
   OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(input, sources, ParserConfig(&context));
+      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
   if (!module)
-    return fail(input + ": cannot read it as a module");
+    return 1; // the parser has said why
   auto loader = chooseWeights(*module);
   if (!loader)
     return fail(llvm::toString(loader.takeError()));

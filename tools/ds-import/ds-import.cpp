@@ -145,7 +145,7 @@ int main(int argc, char **argv) {
   std::string problem;
   raw_string_ostream problems(problem);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems))
-    return fail(firstLine(problem));
+    return problem.empty() ? 1 : fail(firstLine(problem)); // LLVM has said it
 
   if (input.empty())
     return fail("expected a checkpoint folder or a config.json, got nothing; "

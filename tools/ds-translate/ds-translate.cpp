@@ -25,7 +25,7 @@ static cl::OptionCategory category("ds-translate options");
 static cl::opt<std::string> input(cl::Positional, cl::init("-"),
                                   cl::cat(category),
                                   cl::desc("<module of stage llvm>"));
-static cl::opt<std::string> output("o", cl::Required, cl::cat(category),
+static cl::opt<std::string> output("o", cl::cat(category),
                                    cl::value_desc("file"),
                                    cl::desc("Where to write"));
 static cl::opt<std::string>
@@ -60,14 +60,21 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   std::string problem;
   llvm::raw_string_ostream problems(problem);
-  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems))
-    return fail(llvm::StringRef(problem).split('\n').first.rtrim(". "));
+  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems)) {
+    llvm::StringRef line = llvm::StringRef(problem).split('\n').first;
+    line.consume_front("ds-translate: ");
+    return line.empty() ? 1 : fail(line.rtrim(". ")); // LLVM has said it
+  }
+  if (output.getNumOccurrences() == 0)
+    return fail("-o <file> is missing");
 
   ArtifactOptions options;
   std::optional<ArtifactKind> kind = parseArtifactKind(emit);
   if (!kind)
     return fail("--emit=" + emit +
                 ": expected llvmir, asm, object, shared or executable");
+  if (llvm::Error error = checkOutput(output, *kind))
+    return fail(llvm::toString(std::move(error)));
   options.kind = *kind;
   options.chip = chip;
   options.linker = linker;
@@ -87,6 +94,7 @@ int main(int argc, char **argv) {
   std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(input, &message);
   if (!file)
     return fail(message);
+  context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   SourceMgrDiagnosticHandler diagnostics(sources, &context);

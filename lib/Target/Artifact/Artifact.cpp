@@ -152,7 +152,12 @@ public:
 
   StringRef name() const { return file.TmpName; }
   int descriptor() const { return file.FD; }
-  llvm::Error keep() { return file.keep(path); }
+  llvm::Error keep() {
+    if (llvm::Error error = file.keep(path))
+      return llvm::createStringError("cannot write '%s': %s", path.c_str(),
+                                     llvm::toString(std::move(error)).c_str());
+    return llvm::Error::success();
+  }
 
 private:
   PendingFile(llvm::sys::fs::TempFile file, StringRef path)
@@ -160,6 +165,51 @@ private:
   llvm::sys::fs::TempFile file;
   std::string path;
 };
+
+static bool isLinked(ArtifactKind kind) {
+  return kind == ArtifactKind::Shared || kind == ArtifactKind::Executable;
+}
+
+/// Standard output, pipes and devices are written as they are: a rename would
+/// replace them.
+static bool isWrittenInPlace(StringRef path) {
+  llvm::sys::fs::file_status status;
+  return path == "-" || (!llvm::sys::fs::status(path, status) &&
+                         !llvm::sys::fs::is_regular_file(status));
+}
+
+llvm::Error deepseek::checkOutput(StringRef path, ArtifactKind kind) {
+  if (path.empty())
+    return llvm::createStringError("-o: expected the name of a file, got none");
+  if (llvm::sys::fs::is_directory(path))
+    return llvm::createStringError("cannot write '%s': it is a folder",
+                                   path.str().c_str());
+  if (isLinked(kind) && isWrittenInPlace(path))
+    return llvm::createStringError(
+        "cannot write '%s': a linker needs a regular file", path.str().c_str());
+  return llvm::Error::success();
+}
+
+static llvm::Error writeBytes(llvm::raw_fd_ostream &out, StringRef path,
+                              StringRef bytes) {
+  out << bytes;
+  out.flush();
+  std::error_code code = out.error();
+  out.clear_error();
+  if (code)
+    return llvm::createStringError(code, "cannot write '%s': %s",
+                                   path.str().c_str(), code.message().c_str());
+  return llvm::Error::success();
+}
+
+static llvm::Error writeInPlace(StringRef path, StringRef bytes) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code);
+  if (code)
+    return llvm::createStringError(code, "cannot write '%s': %s",
+                                   path.str().c_str(), code.message().c_str());
+  return writeBytes(out, path, bytes);
+}
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
@@ -223,8 +273,10 @@ static llvm::Error runLinker(StringRef program, ArrayRef<StringRef> args) {
   llvm::sys::fs::remove(log);
   if (status == 0)
     return llvm::Error::success();
-  return llvm::createStringError("the linker '%s' failed (%d): %s",
-                                 program.str().c_str(), status, text.c_str());
+  StringRef line = StringRef(text).trim().split('\n').first;
+  return llvm::createStringError(
+      "the linker '%s' failed (%d): %s", program.str().c_str(), status,
+      line.empty() ? "it does not say why" : line.str().c_str());
 }
 
 static llvm::Error link(StringRef object, const ArtifactOptions &options,
@@ -268,6 +320,8 @@ static llvm::Error checkStage(ModuleOp module) {
 llvm::Error deepseek::writeArtifact(ModuleOp module,
                                     const ArtifactOptions &options,
                                     StringRef path) {
+  if (llvm::Error error = checkOutput(path, options.kind))
+    return error;
   if (llvm::Error error = checkStage(module))
     return error;
   auto machine = createMachine(options.chip);
@@ -283,35 +337,28 @@ llvm::Error deepseek::writeArtifact(ModuleOp module,
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
   optimize(*llvmModule, **machine);
 
-  llvm::Expected<PendingFile> file = PendingFile::create(path);
-  if (!file)
-    return file.takeError();
-  bool links = options.kind == ArtifactKind::Shared ||
-               options.kind == ArtifactKind::Executable;
   llvm::SmallVector<char, 0> buffer;
-  llvm::raw_svector_ostream bytes(buffer);
+  llvm::raw_svector_ostream stream(buffer);
   if (options.kind == ArtifactKind::LLVMIR)
-    llvmModule->print(bytes, nullptr);
+    llvmModule->print(stream, nullptr);
   else if (llvm::Error error = emitMachineCode(
                *llvmModule, **machine,
                options.kind == ArtifactKind::Assembly
                    ? llvm::CodeGenFileType::AssemblyFile
                    : llvm::CodeGenFileType::ObjectFile,
-               bytes))
+               stream))
     return error;
-  {
-    llvm::raw_fd_ostream out(file->descriptor(), /*shouldClose=*/false);
-    out << StringRef(buffer.data(), buffer.size());
-    out.flush();
-    if (out.has_error()) {
-      std::error_code code = out.error();
-      out.clear_error();
-      return llvm::createStringError(code, "cannot write '%s': %s",
-                                     path.str().c_str(),
-                                     code.message().c_str());
-    }
-  }
-  if (!links)
+  StringRef bytes(buffer.data(), buffer.size());
+  if (isWrittenInPlace(path))
+    return writeInPlace(path, bytes);
+
+  llvm::Expected<PendingFile> file = PendingFile::create(path);
+  if (!file)
+    return file.takeError();
+  llvm::raw_fd_ostream out(file->descriptor(), /*shouldClose=*/false);
+  if (llvm::Error error = writeBytes(out, path, bytes))
+    return error;
+  if (!isLinked(options.kind))
     return file->keep();
   llvm::Expected<PendingFile> linked = PendingFile::create(path);
   if (!linked)

@@ -32,8 +32,13 @@ struct ArtifactOptions {
 /// lists the choices.
 llvm::Expected<std::string> resolveChip(StringRef chip);
 
-/// Writes `module`, which must be of stage `llvm`, to `path`. The file appears
-/// under its name only when it is complete.
+/// An error if no artifact of this kind can be written to `path`: an empty name,
+/// a folder, a device for the linker. For callers that want to know it early.
+llvm::Error checkOutput(StringRef path, ArtifactKind kind);
+
+/// Writes `module`, which must be of stage `llvm`, to `path`. A file appears
+/// under its name only when it is complete; "-", pipes and devices are written
+/// as they are.
 llvm::Error writeArtifact(ModuleOp module, const ArtifactOptions &options,
                           StringRef path);
 
