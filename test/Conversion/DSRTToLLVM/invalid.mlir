@@ -1,0 +1,33 @@
+// RUN: ds-opt %s --convert-dsrt-to-llvm -split-input-file -verify-diagnostics
+
+// A host function holds sizes, buffers and dispatches, nothing that computes.
+func.func @computes(%x: memref<4xf32>) {
+  %c0 = arith.constant 0 : index
+  // expected-error @below {{expected arithmetic on sizes in a host function}}
+  %v = memref.load %x[%c0] : memref<4xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{expected a host function of one block}}
+func.func @branches() {
+  cf.br ^next
+^next:
+  return
+}
+
+// -----
+
+// expected-error @below {{an entry cannot have a value of type 'memref<1x1x1x1x1xf32>'}}
+func.func @rank5(%x: memref<1x1x1x1x1xf32>) {
+  return
+}
+
+// -----
+
+module {
+  deepseek.weight @a from "same" : tensor<4xf32>
+  // expected-error @below {{names the key 'same', as another weight does}}
+  deepseek.weight @b from "same" : tensor<4xf32>
+}
