@@ -29,7 +29,7 @@
 // CHECK: llvm.mlir.global internal constant @strings("gamma\00e.*.x.weight\00e.*.x.weight_scale_inv\00x\00y\00scale\00\00")
 // CHECK: llvm.mlir.global internal constant @weights(dense<[0, 0, 1, 8, 1, 1, 1, 0, -1, 0, 6, 3, 3, 4, 128, 256, 1, 1, -1, 0, 19, 0, 3, 4, 1, 2, 1, 1, 1, 1]>
 // CHECK: llvm.mlir.global internal constant @module_record
-// CHECK: llvm.func @dsrt_module_query(i32) -> !llvm.ptr
+// CHECK: llvm.func @dsrt_module_query(%{{.*}}: i32) -> !llvm.ptr
 
 module attributes {deepseek.model = "test", deepseek.source = "seed:1", deepseek.eos = array<i64: 1, 7>} {
   deepseek.weight @w from "gamma" : tensor<8xf32>
