@@ -67,9 +67,8 @@ static SmallVector<Value> lowerLinear(TileBuilder &b, LinearOp op) {
   return {b.parallel(
       {b.getIndexAttr(w.rows)}, tile, out, [&](ValueRange at, Value shared) {
         Window columns = Window(2).range(1, at[0], b.getIndexAttr(tile));
-        Value part =
-            emitProduct(b, op.getX(), w.tile(b, {}, at[0], tile),
-                        b.slice(shared, columns), b.getIndexAttr(0), tokens);
+        Value part = emitProduct(b, op.getX(), w.tile(b, {}, at[0], tile),
+                                 b.slice(shared, columns), b.toValue(tokens));
         return Part{columns, part};
       })};
 }
@@ -96,12 +95,11 @@ static SmallVector<Value> lowerHeadLinear(TileBuilder &b, HeadLinearOp op) {
         Value x = b.slice(op.getX(), headWindow(at[0]));
         Window window = headWindow(at[0]).range(2, at[1], b.getIndexAttr(tile));
         Value part = b.slice(shared, window);
-        OpFoldResult zero = b.getIndexAttr(0);
         if (!op.getTransposed())
-          part = emitProduct(b, x, w.tile(b, at[0], at[1], tile), part, zero,
-                             tokens);
+          part = emitProduct(b, x, w.tile(b, at[0], at[1], tile), part,
+                             b.toValue(tokens));
         else
-          part = forRowBlocks(b, x, part, zero, tokens,
+          part = forRowBlocks(b, x, part, b.toValue(tokens),
                               [&](Value block, OpFoldResult row, int64_t rows) {
                                 return emitTransposedDot(b, block, rows, w,
                                                          at[0], at[1], tile);

@@ -198,7 +198,7 @@ Value deepseek::emitTransposedDot(TileBuilder &b, Value x, int64_t rows,
 }
 
 Value deepseek::forRowBlocks(
-    TileBuilder &b, Value x, Value out, OpFoldResult from, OpFoldResult to,
+    TileBuilder &b, Value x, Value out, Value count,
     function_ref<Value(Value, OpFoldResult, int64_t)> compute) {
   Type type = getElementTypeOrSelf(out.getType());
   auto rows = [&](Value begin, Value end, int64_t count, Value into) {
@@ -216,18 +216,81 @@ Value deepseek::forRowBlocks(
                 })
         .front();
   };
-  Value begin = b.toValue(from), end = b.toValue(to);
-  Value blocks = b.mul(b.div(b.sub(end, begin), kRowBlock), kRowBlock);
-  Value middle = b.add(begin, blocks);
-  out = rows(begin, middle, kRowBlock, out);
-  return rows(middle, end, 1, out);
+  Value middle = b.mul(b.div(count, kRowBlock), kRowBlock);
+  out = rows(b.index(0), middle, kRowBlock, out);
+  return rows(middle, count, 1, out);
+}
+
+/// `w` as a plain matrix: dequantized into a temporary, or `w` itself.
+static Value emitDequantized(TileBuilder &b, const MatrixTile &w) {
+  if (!w.scales)
+    return w.data;
+  AffineExpr o = b.loop(0), k = b.loop(1);
+  return b.generic(
+      "pp", {w.data, w.scales}, b.temporary({w.rows(), w.columns()}, w.type),
+      {b.map(2, {o, k}), b.map(2, k.floorDiv(w.blockColumns)),
+       b.map(2, {o, k})},
+      [&](ValueRange args) -> Value {
+        Value wide = arith::MulFOp::create(b, b.widen(args[0]), args[1]);
+        return b.round(wide, w.type);
+      });
+}
+
+/// Rows of `w` that many rows of `x` are multiplied with at once: few enough
+/// that, dequantized, they stay in the cache. 0 if not even few do.
+static int64_t manyRowsTile(const MatrixTile &w) {
+  int64_t rowBytes = w.columns() * w.type.getIntOrFloatBitWidth() / 8;
+  int64_t rows = tileOf(w.rows(), kManyRowsTile);
+  while (rows % 2 == 0 && rows * rowBytes > kManyRowsBytes)
+    rows /= 2;
+  return rows * rowBytes > kManyRowsBytes ? 0 : rows;
+}
+
+/// `emitProduct` of at least `kManyRows` rows: some rows of `w` are dequantized
+/// once and meet all of `x`. The last block of rows begins early enough to be
+/// whole: what it shares with the one before is computed twice, to the same
+/// bits.
+static Value emitManyRows(TileBuilder &b, Value x, const MatrixTile &w,
+                          int64_t outputs, Value out, Value count) {
+  Type type = getElementTypeOrSelf(out.getType());
+  OpFoldResult zero = b.getIndexAttr(0), width = b.getIndexAttr(outputs),
+               rows = b.getIndexAttr(kManyRowsBlock);
+  Value last = b.sub(count, rows);
+  auto block = [&](Value part, Value column, Value row, Value into) -> Value {
+    row = arith::MinSIOp::create(b, row, last);
+    Value acc = b.filled({kManyRowsBlock, outputs}, b.f32(0));
+    MatrixTile plain{part, {}, 1, getElementTypeOrSelf(part.getType())};
+    acc = emitDot(b, b.slice(x, Window(2).range(0, row, rows)), plain, acc);
+    Window window = Window(2).range(0, row, rows).range(1, column, width);
+    Value place =
+        b.elementwise(acc, b.slice(into, window),
+                      [&](ValueRange args) { return b.round(args[0], type); });
+    return b.put(place, into, window);
+  };
+  auto tile = [&](Value column, ValueRange carried) {
+    MatrixTile some = w;
+    some.data = b.slice(w.data, Window(2).range(0, column, width));
+    Value part = emitDequantized(b, some);
+    return b.serial(zero, count, kManyRowsBlock, carried[0],
+                    [&](Value row, ValueRange into) -> SmallVector<Value> {
+                      return {block(part, column, row, into[0])};
+                    });
+  };
+  return b.serial(zero, b.getIndexAttr(w.rows()), outputs, out, tile).front();
 }
 
 Value deepseek::emitProduct(TileBuilder &b, Value x, const MatrixTile &w,
-                            Value out, OpFoldResult from, OpFoldResult to) {
-  return forRowBlocks(b, x, out, from, to,
-                      [&](Value block, OpFoldResult row, int64_t rows) {
-                        Value zero = b.filled({rows, w.rows()}, b.f32(0));
-                        return emitDot(b, block, w, zero);
-                      });
+                            Value out, Value count) {
+  auto fewRows = [&] {
+    return forRowBlocks(b, x, out, count,
+                        [&](Value block, OpFoldResult row, int64_t rows) {
+                          Value zero = b.filled({rows, w.rows()}, b.f32(0));
+                          return emitDot(b, block, w, zero);
+                        });
+  };
+  int64_t outputs = manyRowsTile(w);
+  if (outputs == 0)
+    return fewRows();
+  return b.choose(b.less(count, b.index(kManyRows)), fewRows,
+                  [&] { return emitManyRows(b, x, w, outputs, out, count); });
 }

@@ -86,15 +86,16 @@ Value emitTransposedDot(TileBuilder &b, Value x, int64_t rows, const Matrix &w,
                         Value item, OpFoldResult column, int64_t width);
 
 /// `out` with each row of `x` processed: `compute` gets a block of rows and its
-/// number and gives f32 `[rows, columns of out]`, rounded into `out` here.
-/// `from` and `to` bound the rows.
+/// number and gives f32 `[rows, columns of out]`, rounded into `out` here. Both
+/// have `count` rows.
 Value forRowBlocks(
-    TileBuilder &b, Value x, Value out, OpFoldResult from, OpFoldResult to,
+    TileBuilder &b, Value x, Value out, Value count,
     function_ref<Value(Value x, OpFoldResult row, int64_t rows)> compute);
 
-/// `forRowBlocks` of `emitDot`: all of `out = x * w^T`.
+/// `out = x * w^T`, `count` rows of both: by `forRowBlocks`, or, from
+/// `kManyRows` rows on, with each weight dequantized only once.
 Value emitProduct(TileBuilder &b, Value x, const MatrixTile &w, Value out,
-                  OpFoldResult from, OpFoldResult to);
+                  Value count);
 
 } // namespace mlir::deepseek
 

@@ -366,9 +366,8 @@ static SmallVector<Value> lowerGroupedLinear(TileBuilder &b,
                             .range(0, begin, count)
                             .range(1, at[0], b.getIndexAttr(tile));
         Value x = b.slice(op.getX(), Window(2).range(0, begin, count));
-        Value part =
-            emitProduct(b, x, w.tile(b, at[1], at[0], tile),
-                        b.slice(shared, window), b.getIndexAttr(0), count);
+        Value part = emitProduct(b, x, w.tile(b, at[1], at[0], tile),
+                                 b.slice(shared, window), count);
         return Part{window, part};
       })};
 }

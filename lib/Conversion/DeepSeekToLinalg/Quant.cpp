@@ -142,7 +142,7 @@ static Value emitScaledProduct(TileBuilder &b, Value x, Value xScales,
   int64_t inputs = w.columns(), width = w.blockColumns;
   OpFoldResult zero = b.getIndexAttr(0);
   return forRowBlocks(
-      b, x, out, zero, rows, [&](Value part, OpFoldResult row, int64_t count) {
+      b, x, out, b.toValue(rows), [&](Value part, OpFoldResult row, int64_t count) {
         Value scales =
             b.slice(xScales, Window(2).range(0, row, b.getIndexAttr(count)));
         int64_t whole = inputs / width;

@@ -29,6 +29,14 @@ namespace mlir::deepseek {
 /// Rows of a product that are computed together.
 constexpr int64_t kRowBlock = 4;
 
+/// From this many rows on a product dequantizes a tile of the weight first, ...
+constexpr int64_t kManyRows = 8;
+/// ... computes this many rows together, ...
+constexpr int64_t kManyRowsBlock = 6;
+/// ... with at most so many rows of the weight, of at most so many bytes.
+constexpr int64_t kManyRowsTile = 16;
+constexpr int64_t kManyRowsBytes = 320 << 10;
+
 /// Keys of one step of attention: the page size of the latent cache.
 constexpr int64_t kKeyBlock = 64;
 

@@ -33,8 +33,8 @@ using namespace mlir;
 
 namespace {
 
-/// Stack memory one kernel may use for its temporaries.
-constexpr int64_t kMaxStackBytes = 256 << 10;
+/// Stack memory one kernel may use for its temporaries; a thread has 8 MiB.
+constexpr int64_t kMaxStackBytes = 1 << 20;
 
 /// The value that `value` was made from by writing into it.
 Value destinationOf(Value value) {

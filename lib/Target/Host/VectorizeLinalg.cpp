@@ -37,6 +37,7 @@ namespace {
 
 constexpr int64_t kLanes = 16;
 constexpr int64_t kJam = 4;
+constexpr int64_t kWideJam = 6;
 /// Below this many iterations the thread team costs more than it gives.
 constexpr int64_t kParallelThreshold = 1024;
 
@@ -223,18 +224,21 @@ void GenericLowering::chooseVectorLoop() {
 }
 
 /// Sums share operands between neighbouring outputs: unroll up to two parallel
-/// loops, a static one that kJam divides and one of unknown size.
+/// loops of static sizes that kJam or kWideJam divides, or of unknown size.
 void GenericLowering::chooseJam() {
   if (!vectorLoop || !isReduction(*vectorLoop))
     return;
   for (unsigned dim = op.getNumLoops(); dim-- > 0;) {
     if (isReduction(dim) || jamDims.size() == 2)
       continue;
-    bool dynamic = ShapedType::isDynamic(staticSizes[dim]);
-    if (dynamic || (staticSizes[dim] % kJam == 0 && staticSizes[dim] > 0))
-      jamDims.push_back(dim);
+    int64_t size = staticSizes[dim], factor = kJam;
+    if (!ShapedType::isDynamic(size) && size % factor != 0)
+      factor = kWideJam;
+    if (!ShapedType::isDynamic(size) && (size % factor != 0 || size == 0))
+      continue;
+    jamDims.push_back(dim);
+    jamFactor.push_back(factor);
   }
-  jamFactor.assign(jamDims.size(), kJam);
 }
 
 SmallVector<unsigned> GenericLowering::dimsWhere(bool reduction,
@@ -450,9 +454,8 @@ void GenericLowering::emitParallelLoops(ArrayRef<unsigned> dims, LeafFn leaf) {
   if (jam == jamDims.end())
     return emitLoop(dim, zero, sizes[dim], 1, inner);
   int64_t &factor = jamFactor[jam - jamDims.begin()];
-  factor = kJam;
   if (!ShapedType::isDynamic(staticSizes[dim]))
-    return emitLoop(dim, zero, sizes[dim], kJam, inner);
+    return emitLoop(dim, zero, sizes[dim], factor, inner);
   Value jamSize = constantIndex(kJam);
   Value rest = arith::RemUIOp::create(b, loc, sizes[dim], jamSize);
   Value whole = arith::SubIOp::create(b, loc, sizes[dim], rest);

@@ -28,8 +28,10 @@ func.func @rms_norm(%x: tensor<?x64xbf16>, %gamma: tensor<64xbf16>, %out: tensor
   return %y : tensor<?x64xbf16>
 }
 
-// Parallel over tiles of outputs, all tokens inside: blocks of 4, then single ones.
-// The FP8 weight is dequantized in the product, rounded to what dequantize gives.
+// Parallel over tiles of outputs, all tokens inside. Few tokens: blocks of 4, then
+// single ones; the FP8 weight is dequantized in the product, rounded to what
+// dequantize gives. From 8 tokens on: 16 outputs of the weight are dequantized once,
+// and blocks of 6 tokens, of which the last one may begin within the one before.
 // CHECK-LABEL: func.func @linear
 // CHECK-SAME: %[[Q:[a-z0-9]*]]: tensor<192x256xf8E4M3FN>
 // CHECK-NOT: tensor<192x256xbf16>
@@ -37,6 +39,8 @@ func.func @rms_norm(%x: tensor<?x64xbf16>, %gamma: tensor<64xbf16>, %out: tensor
 // CHECK: tensor.extract_slice %[[Q]][%[[O]], 0] [64, 256] [1, 1]
 // CHECK: %[[BLOCK:.*]] = arith.divui %[[O]], %c128
 // CHECK: tensor.extract_slice %{{.*}}[%[[BLOCK]], 0] [1, 2] [1, 1] : tensor<2x2xf32> to tensor<2xf32>
+// CHECK: %[[FEW:.*]] = arith.cmpi slt, %[[TOKENS:.*]], %c8
+// CHECK: scf.if %[[FEW]]
 // CHECK: scf.for {{.*}} step %c4
 // CHECK: linalg.generic {{.*}}#[[SCALE]]{{.*}}iterator_types = ["parallel", "parallel", "reduction"]
 // CHECK-SAME: tensor<4x256xbf16>, tensor<64x256xf8E4M3FN>, tensor<2xf32>) outs({{.*}}tensor<4x64xf32>)
@@ -47,6 +51,14 @@ func.func @rms_norm(%x: tensor<?x64xbf16>, %gamma: tensor<64xbf16>, %out: tensor
 // CHECK: math.fma %{{.*}}, %[[F]], %{{.*}}
 // CHECK: scf.for {{.*}} step %c1
 // CHECK: math.fma
+// CHECK: } else {
+// CHECK: %[[LAST:.*]] = arith.subi %[[TOKENS]], %c6
+// CHECK: scf.for {{.*}} step %c16
+// CHECK: %[[DENSE:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]} ins({{.*}}tensor<16x256xf8E4M3FN>, tensor<2xf32>) outs({{.*}}tensor<16x256xbf16>)
+// CHECK: scf.for %[[T:.*]] = {{.*}} to %[[TOKENS]] step %c6
+// CHECK: arith.minsi %[[T]], %[[LAST]]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]}
+// CHECK-SAME: %[[DENSE]] : tensor<6x256xbf16>, tensor<16x256xbf16>) outs({{.*}}tensor<6x16xf32>)
 func.func @linear(%x: tensor<?x256xbf16>, %q: tensor<192x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>,
                   %s: tensor<2x2xf32>, %out: tensor<?x192xbf16>) -> tensor<?x192xbf16> {
   %w = deepseek.dequantize %q, %s : (tensor<192x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> tensor<192x256xbf16>

@@ -71,3 +71,25 @@ func.func @transpose(%x: memref<8x4xf32>, %y: memref<4x8xf32, strided<[1, 4]>>) 
   }
   return
 }
+
+// -----
+
+// Six rows times four outputs at once: each row and each weight is read once for
+// 24 sums.
+// CHECK-LABEL: func.func @six_rows
+// CHECK: scf.for {{.*}} step %c6
+// CHECK: scf.for {{.*}} step %c4
+// CHECK-COUNT-10: vector.load
+// CHECK-NOT: vector.load
+// CHECK: scf.yield
+func.func @six_rows(%x: memref<6x64xf32>, %w: memref<16x64xf32>, %y: memref<6x16xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(t, o, k) -> (t, k)>, affine_map<(t, o, k) -> (o, k)>,
+                                   affine_map<(t, o, k) -> (t, o)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : memref<6x64xf32>, memref<16x64xf32>) outs(%y : memref<6x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %sum = math.fma %a, %b, %acc : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
