@@ -178,24 +178,4 @@ const dsrt_entry *Module::findEntry(const std::string &name) const {
   return nullptr;
 }
 
-namespace {
-const dsrt_value *find(const Module &module, const dsrt_value *values,
-                       uint64_t count, const std::string &name) {
-  for (uint64_t i = 0; i < count; ++i)
-    if (name == module.name(values[i]))
-      return &values[i];
-  return nullptr;
-}
-} // namespace
-
-const dsrt_value *Module::findArgument(const dsrt_entry &entry,
-                                       const std::string &name) const {
-  return find(*this, entry.args, entry.arg_count, name);
-}
-
-const dsrt_value *Module::findResult(const dsrt_entry &entry,
-                                     const std::string &name) const {
-  return find(*this, entry.results, entry.result_count, name);
-}
-
 } // namespace dsrt

@@ -34,11 +34,6 @@ public:
 
   /// The entry, or null.
   const dsrt_entry *findEntry(const std::string &name) const;
-  /// The argument or result of that name, or null.
-  const dsrt_value *findArgument(const dsrt_entry &entry,
-                                 const std::string &name) const;
-  const dsrt_value *findResult(const dsrt_entry &entry,
-                               const std::string &name) const;
 
 private:
   Module(const dsrt_module *module, std::string path)

@@ -44,7 +44,6 @@ public:
     return static_cast<int32_t>(page(sequence, position / pageSize) * pageSize +
                                 position % pageSize);
   }
-  int64_t freePages() const { return static_cast<int64_t>(unused.size()); }
 
 private:
   struct Sequence {
