@@ -21,6 +21,7 @@ Status Model::bindWeights(const std::string &source) {
   if (!weights.ok())
     return weights.status();
   bound = std::move(*weights);
+  bindingNotes = bound->notes();
   return Status();
 }
 

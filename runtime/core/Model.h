@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace dsrt {
 
@@ -33,10 +34,14 @@ public:
   Status bindWeights(const std::string &source);
   /// Addresses in the order of the module's table; null before binding.
   const void *const *weights() const;
+  /// What is worth a line though nothing is wrong: tensors that the model does
+  /// not use, tensors that had to be copied.
+  const std::vector<std::string> &notes() const { return bindingNotes; }
 
 private:
   Module compiled;
   std::unique_ptr<Weights> bound;
+  std::vector<std::string> bindingNotes;
 };
 
 /// True if weights of `source` are made up ("seed:N", "splat:X"), so that there

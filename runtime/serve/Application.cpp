@@ -117,6 +117,8 @@ Result<std::unique_ptr<Session>> openSession(Model &model,
   session.maxSequences = sequences;
   session.context = context;
   DSRT_TRY(model.bindWeights(model.source(options.folder)));
+  for (const std::string &note : model.notes())
+    fmt::print(stderr, "note: {}\n", note);
   return Session::create(model.module(), model.weights(), session);
 }
 
