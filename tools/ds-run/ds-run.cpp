@@ -21,8 +21,8 @@ int main(int argc, char **argv) {
                               "[command] [options], see ds-run --help"));
     Status status =
         print("usage: ds-run MODEL.so [command] [options]\n\n"
-              "Runs a model that ds-translate --emit=shared or ds-compile "
-              "--shared made.\nds-run MODEL.so --help lists the commands.\n");
+              "Runs a model that ds-translate or ds-compile "
+              "--emit=shared made.\nds-run MODEL.so --help lists the commands.\n");
     return status.ok() ? 0 : fail(tool, status);
   }
   Result<Module> module = Module::open(arguments[0]);
