@@ -307,13 +307,17 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
 // writeArtifact
 //===----------------------------------------------------------------------===//
 
-static llvm::Error checkStage(ModuleOp module) {
+static llvm::Error checkStage(ModuleOp module, ArtifactKind kind) {
   for (Operation &op : *module.getBody())
     if (op.getName().getDialectNamespace() != "llvm")
       return llvm::createStringError(
           "expected a module of stage 'llvm', found '%s'; run the stages before "
           "it",
           op.getName().getStringRef().str().c_str());
+  if (isLinked(kind) && !module.lookupSymbol("dsrt_module_query"))
+    return llvm::createStringError(
+        "the module has no 'dsrt_module_query', so nothing could run it; "
+        "compile one with at least one public function");
   return llvm::Error::success();
 }
 
@@ -322,7 +326,7 @@ llvm::Error deepseek::writeArtifact(ModuleOp module,
                                     StringRef path) {
   if (llvm::Error error = checkOutput(path, options.kind))
     return error;
-  if (llvm::Error error = checkStage(module))
+  if (llvm::Error error = checkStage(module, options.kind))
     return error;
   auto machine = createMachine(options.chip);
   if (!machine)
