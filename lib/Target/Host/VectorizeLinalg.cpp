@@ -13,11 +13,16 @@
 // sum are computed at once (kJam) to reuse what they share; that changes no
 // result. An op outside of any scf.forall gets one around its outermost loop.
 //
+// Scaled FP8 weights are looked up in tables where the chip can (Fp8Table.h).
+//
 //===----------------------------------------------------------------------===//
 
 #include "deepseek/Target/Passes.h"
 
+#include "Fp8Table.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -70,7 +75,11 @@ private:
                             function_ref<Values(Values)> leaf);
   void emitLoop(unsigned dim, Value from, Value to, int64_t step, LeafFn body);
   void emitVectorParallelLeaf();
+  void emitParallelStep(Value mask);
   void emitVectorReductionLeaf();
+  Values emitSumStep(const Values &base, Values carried, Value mask);
+  void selectOutput(const Values &base, int64_t number);
+  Values weightsOf(const Values &base, int64_t outputs);
   void emitScalarLoops();
   Values emitVectorLoop(unsigned dim, Values carried,
                         function_ref<Values(Values, Value mask)> body);
@@ -99,13 +108,15 @@ private:
   OpBuilder &b;
   linalg::GenericOp op;
   Location loc;
-  SmallVector<Value> sizes;          // of each loop
-  SmallVector<int64_t> staticSizes;  // or kDynamic
-  SmallVector<Value> iv;             // current index of each loop
+  SmallVector<Value> sizes;         // of each loop
+  SmallVector<int64_t> staticSizes; // or kDynamic
+  SmallVector<Value> iv;            // current index of each loop
   std::optional<unsigned> vectorLoop;
-  SmallVector<unsigned> jamDims;     // parallel loops unrolled by kJam
-  SmallVector<int64_t> jamFactor;    // current factor of each of them
+  SmallVector<unsigned> jamDims;  // parallel loops unrolled by kJam
+  SmallVector<int64_t> jamFactor; // current factor of each of them
   Combiner combiner = Combiner::None;
+  std::optional<deepseek::Fp8Table> table;
+  Value weight; // 16 weights found in the table, for the body
 };
 
 //===----------------------------------------------------------------------===//
@@ -134,8 +145,8 @@ void GenericLowering::findCombiner() {
     combiner = Combiner::Mul;
 }
 
-/// Whether `expr` has one value for kLanes neighbours of loop `dim`, the first of
-/// which is a multiple of kLanes.
+/// Whether `expr` has one value for kLanes neighbours of loop `dim`, the first
+/// of which is a multiple of kLanes.
 bool GenericLowering::sameForLanes(AffineExpr expr, unsigned dim) {
   if (!expr.isFunctionOfDim(dim))
     return true;
@@ -278,9 +289,8 @@ Value GenericLowering::evaluate(AffineExpr expr) {
 }
 
 SmallVector<Value> GenericLowering::indicesOf(OpOperand &operand) {
-  return llvm::map_to_vector(
-      op.getMatchingIndexingMap(&operand).getResults(),
-      [&](AffineExpr expr) { return evaluate(expr); });
+  return llvm::map_to_vector(op.getMatchingIndexingMap(&operand).getResults(),
+                             [&](AffineExpr expr) { return evaluate(expr); });
 }
 
 Value GenericLowering::splat(Value scalar) {
@@ -405,7 +415,8 @@ SmallVector<Value> GenericLowering::evaluateBody(ArrayRef<Value> accumulators,
   IRMapping map;
   for (OpOperand *input : op.getDpsInputOperands()) {
     BlockArgument argument = op.getMatchingBlockArgument(input);
-    if (!argument.use_empty())
+    bool found = weight && (input == table->data || input == table->scales);
+    if (!argument.use_empty() && !found)
       map.map(argument, load(*input, mask, vector));
   }
   for (auto [argument, value] :
@@ -413,7 +424,13 @@ SmallVector<Value> GenericLowering::evaluateBody(ArrayRef<Value> accumulators,
     if (value)
       map.map(argument, value);
   for (Operation &bodyOp : body().without_terminator()) {
-    if (bodyOp.getNumRegions() != 0 || bodyOp.getNumResults() != 1)
+    if (weight && table->replaces(bodyOp))
+      continue;
+    if (weight && &bodyOp == table->rounded)
+      map.map(bodyOp.getResult(0), table->asBF16(b, loc, weight));
+    else if (weight && table->isWidened(bodyOp))
+      map.map(bodyOp.getResult(0), weight);
+    else if (bodyOp.getNumRegions() != 0 || bodyOp.getNumResults() != 1)
       b.clone(bodyOp, map);
     else
       map.map(bodyOp.getResult(0), emitBodyOp(bodyOp, map, vector));
@@ -465,9 +482,9 @@ void GenericLowering::emitParallelLoops(ArrayRef<unsigned> dims, LeafFn leaf) {
   factor = kJam;
 }
 
-SmallVector<Value> GenericLowering::emitReductionLoops(
-    ArrayRef<unsigned> dims, Values carried,
-    function_ref<Values(Values)> leaf) {
+SmallVector<Value>
+GenericLowering::emitReductionLoops(ArrayRef<unsigned> dims, Values carried,
+                                    function_ref<Values(Values)> leaf) {
   if (dims.empty())
     return leaf(carried);
   unsigned dim = dims.front();
@@ -484,9 +501,10 @@ SmallVector<Value> GenericLowering::emitReductionLoops(
 }
 
 /// The vector loop: whole groups of 16, then the rest under a mask.
-SmallVector<Value> GenericLowering::emitVectorLoop(
-    unsigned dim, Values carried,
-    function_ref<Values(Values, Value mask)> leaf) {
+SmallVector<Value>
+GenericLowering::emitVectorLoop(unsigned dim, Values carried,
+                                function_ref<Values(Values, Value mask)> leaf) {
+  int64_t step = table ? table->kStep : kLanes;
   Value lanes = constantIndex(kLanes);
   Value rest = arith::RemUIOp::create(b, loc, sizes[dim], lanes);
   Value whole = arith::SubIOp::create(b, loc, sizes[dim], rest);
@@ -494,8 +512,8 @@ SmallVector<Value> GenericLowering::emitVectorLoop(
   if (!ShapedType::isDynamic(size))
     whole = constantIndex(size - size % kLanes);
   if (ShapedType::isDynamic(size) || size >= kLanes) {
-    auto loop = scf::ForOp::create(b, loc, constantIndex(0), whole, lanes,
-                                   carried);
+    auto loop = scf::ForOp::create(b, loc, constantIndex(0), whole,
+                                   constantIndex(step), carried);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     iv[dim] = loop.getInductionVar();
@@ -529,27 +547,104 @@ SmallVector<Value> GenericLowering::emitVectorLoop(
 }
 
 /// out[v .. v+15] stays in registers while the reductions run.
+void GenericLowering::emitParallelStep(Value mask) {
+  Values accumulators;
+  bool reads = !dimsWhere(/*reduction=*/true, true).empty();
+  for (OpOperand &output : op.getDpsInitsMutable()) {
+    bool used = !op.getMatchingBlockArgument(&output).use_empty();
+    accumulators.push_back(used || reads ? load(output, mask, true) : Value());
+  }
+  Values results;
+  if (!reads)
+    results = evaluateBody(accumulators, mask, true);
+  else
+    results = emitReductionLoops(
+        dimsWhere(true, true), accumulators,
+        [&](Values carried) { return evaluateBody(carried, mask, true); });
+  for (auto [output, value] : llvm::zip(op.getDpsInitsMutable(), results))
+    store(output, value, mask);
+}
+
 void GenericLowering::emitVectorParallelLeaf() {
   emitVectorLoop(*vectorLoop, {}, [&](Values, Value mask) {
-    Values accumulators;
-    bool reads = !dimsWhere(/*reduction=*/true, true).empty();
-    for (OpOperand &output : op.getDpsInitsMutable()) {
-      bool used = !op.getMatchingBlockArgument(&output).use_empty();
-      accumulators.push_back(used || reads ? load(output, mask, true)
-                                           : Value());
+    if (!table) {
+      emitParallelStep(mask);
+      return Values();
     }
-    Values results;
-    if (!reads)
-      results = evaluateBody(accumulators, mask, true);
-    else
-      results = emitReductionLoops(
-          dimsWhere(true, true), accumulators,
-          [&](Values carried) { return evaluateBody(carried, mask, true); });
-    for (auto [output, value] :
-         llvm::zip(op.getDpsInitsMutable(), results))
-      store(output, value, mask);
+    Value base = iv[*vectorLoop];
+    Values weights = table->lookUp(b, loc, indicesOf(*table->data), base);
+    for (auto [number, found] : llvm::enumerate(weights)) {
+      iv[*vectorLoop] =
+          arith::AddIOp::create(b, loc, base, constantIndex(number * kLanes));
+      weight = found;
+      emitParallelStep(mask);
+    }
     return Values();
   });
+}
+
+/// Moves the indices to the `number`-th of the outputs computed together.
+void GenericLowering::selectOutput(const Values &base, int64_t number) {
+  for (auto [dim, factor] : llvm::zip(jamDims, jamFactor)) {
+    int64_t step = number % factor;
+    number /= factor;
+    iv[dim] = step == 0 ? base[dim]
+                        : arith::AddIOp::create(b, loc, base[dim],
+                                                constantIndex(step))
+                              .getResult();
+  }
+}
+
+/// The weights that each output meets in one step, four vectors per output;
+/// outputs that share their weights share the look-up.
+SmallVector<Value> GenericLowering::weightsOf(const Values &base,
+                                              int64_t outputs) {
+  AffineMap map = op.getMatchingIndexingMap(table->data);
+  llvm::DenseMap<int64_t, Values> found;
+  Values weights;
+  for (int64_t number = 0; number < outputs; ++number) {
+    int64_t key = 0, scale = 1, rest = number;
+    for (auto [dim, factor] : llvm::zip(jamDims, jamFactor)) {
+      if (map.isFunctionOfDim(dim))
+        key += rest % factor * scale;
+      rest /= factor;
+      scale *= factor;
+    }
+    Values &vectors = found[key];
+    if (vectors.empty()) {
+      selectOutput(base, number);
+      vectors = table->lookUp(b, loc, indicesOf(*table->data), iv[*vectorLoop]);
+    }
+    weights.append(vectors);
+  }
+  return weights;
+}
+
+/// Adds the next terms to the partial results of each output.
+SmallVector<Value> GenericLowering::emitSumStep(const Values &base,
+                                                Values carried, Value mask) {
+  int64_t outputs = carried.size(), vectors = 1;
+  Values weights;
+  if (table) {
+    weights = weightsOf(base, outputs);
+    vectors = weights.size() / outputs;
+  }
+  Value first = iv[*vectorLoop];
+  for (int64_t i = 0; i < vectors; ++i) {
+    if (i > 0)
+      iv[*vectorLoop] =
+          arith::AddIOp::create(b, loc, first, constantIndex(i * kLanes));
+    for (int64_t number = 0; number < outputs; ++number) {
+      selectOutput(base, number);
+      if (table)
+        weight = weights[number * vectors + i];
+      Value next = evaluateBody({carried[number]}, mask, true).front();
+      if (mask)
+        next = arith::SelectOp::create(b, loc, mask, next, carried[number]);
+      carried[number] = next;
+    }
+  }
+  return carried;
 }
 
 /// 16 partial results per output, several outputs at once.
@@ -560,36 +655,16 @@ void GenericLowering::emitVectorReductionLeaf() {
   int64_t outputs = 1;
   for (int64_t factor : jamFactor)
     outputs *= factor;
-  // Moves the indices to the `number`-th of the outputs computed together.
-  auto select = [&](int64_t number) {
-    for (auto [dim, factor] : llvm::zip(jamDims, jamFactor)) {
-      int64_t step = number % factor;
-      number /= factor;
-      iv[dim] = step == 0 ? base[dim]
-                          : arith::AddIOp::create(b, loc, base[dim],
-                                                  constantIndex(step))
-                                .getResult();
-    }
-  };
   Values partial(outputs, identity(element));
   auto leaf = [&](Values carried, Value mask) {
-    Values results;
-    for (int64_t number = 0; number < outputs; ++number) {
-      select(number);
-      Value next = evaluateBody({carried[number]}, mask, true).front();
-      if (mask)
-        next = arith::SelectOp::create(b, loc, mask, next, carried[number]);
-      results.push_back(next);
-    }
-    return results;
+    return emitSumStep(base, carried, mask);
   };
-  partial = emitReductionLoops(dimsWhere(true, false), partial,
-                               [&](Values carried) {
-                                 return emitVectorLoop(*vectorLoop, carried,
-                                                       leaf);
-                               });
+  partial =
+      emitReductionLoops(dimsWhere(true, false), partial, [&](Values carried) {
+        return emitVectorLoop(*vectorLoop, carried, leaf);
+      });
   for (int64_t number = 0; number < outputs; ++number) {
-    select(number);
+    selectOutput(base, number);
     Value start = load(output, Value(), false);
     store(output, combine(start, horizontal(partial[number])), Value());
   }
@@ -604,10 +679,9 @@ void GenericLowering::emitScalarLoops() {
   emitParallelLoops(all, [&] {
     Values accumulators;
     for (OpOperand &output : op.getDpsInitsMutable())
-      accumulators.push_back(
-          op.getMatchingBlockArgument(&output).use_empty()
-              ? Value()
-              : load(output, Value(), false));
+      accumulators.push_back(op.getMatchingBlockArgument(&output).use_empty()
+                                 ? Value()
+                                 : load(output, Value(), false));
     Values results = evaluateBody(accumulators, Value(), false);
     for (auto [output, value] : llvm::zip(op.getDpsInitsMutable(), results))
       store(output, value, Value());
@@ -617,12 +691,18 @@ void GenericLowering::emitScalarLoops() {
 void GenericLowering::run() {
   b.setInsertionPoint(op);
   staticSizes = op.getStaticLoopRanges();
-  for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
+  for (Range range :
+       cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
     sizes.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
   iv.assign(op.getNumLoops(), Value());
   findCombiner();
   chooseVectorLoop();
   chooseJam();
+  if (vectorLoop && deepseek::hasByteTables(op))
+    table =
+        deepseek::Fp8Table::match(op, *vectorLoop, staticSizes[*vectorLoop]);
+  if (table)
+    table->emitTables(b, loc);
 
   auto emit = [&](ArrayRef<unsigned> parallel) {
     if (!vectorLoop)
@@ -636,8 +716,8 @@ void GenericLowering::run() {
   SmallVector<unsigned> parallel = dimsWhere(/*reduction=*/false, false);
   int64_t iterations = 1;
   for (int64_t size : staticSizes)
-    iterations = ShapedType::isDynamic(size) ? kParallelThreshold
-                                             : iterations * size;
+    iterations =
+        ShapedType::isDynamic(size) ? kParallelThreshold : iterations * size;
   bool alone = !op->getParentOfType<scf::ForallOp>() &&
                op->getParentOp() == op->getParentOfType<func::FuncOp>();
   if (!alone || !vectorLoop || parallel.empty() ||
@@ -646,9 +726,9 @@ void GenericLowering::run() {
     emit(parallel);
   } else {
     unsigned outer = parallel.front();
-    auto forall = scf::ForallOp::create(
-        b, loc, SmallVector<OpFoldResult>{sizes[outer]}, ValueRange(),
-        std::nullopt);
+    auto forall =
+        scf::ForallOp::create(b, loc, SmallVector<OpFoldResult>{sizes[outer]},
+                              ValueRange(), std::nullopt);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(forall.getTerminator());
     iv[outer] = forall.getInductionVars().front();
@@ -659,6 +739,11 @@ void GenericLowering::run() {
 
 struct VectorizeLinalg
     : deepseek::impl::HostVectorizeLinalgBase<VectorizeLinalg> {
+  void getDependentDialects(DialectRegistry &registry) const override {
+    HostVectorizeLinalgBase::getDependentDialects(registry);
+    registry.insert<LLVM::LLVMDialect>(); // the look-up
+  }
+
   void runOnOperation() override {
     getOperation().walk([](memref::CopyOp copy) {
       OpBuilder builder(copy);

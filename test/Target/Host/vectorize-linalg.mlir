@@ -93,3 +93,37 @@ func.func @six_rows(%x: memref<6x64xf32>, %w: memref<16x64xf32>, %y: memref<6x16
   }
   return
 }
+
+// -----
+
+// A chip with AVX-512 VBMI looks scaled weights up, 64 at a time, in tables of what
+// each code times each scale is, rounded.
+// CHECK-LABEL: func.func @table
+// CHECK-SAME: %[[X:.*]]: memref<256xf32>, %[[W:.*]]: memref<256xf8E4M3FN>, %[[S:.*]]: memref<2xf32>
+// CHECK: %[[TABLES:.*]] = memref.alloca() {{.*}}: memref<2x256xi8>
+// CHECK: scf.for %[[BLOCK:.*]] =
+// CHECK: memref.load %[[S]][%[[BLOCK]]]
+// CHECK-COUNT-16: vector.store %{{.*}}, %[[TABLES]][%[[BLOCK]]
+// CHECK: scf.for {{.*}} step %c64 iter_args
+// CHECK: vector.load %[[W]][{{.*}}vector<64xf8E4M3FN>
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.avx512.vpermi2var.qi.512"
+// CHECK-NOT: arith.truncf
+// CHECK-COUNT-4: math.fma
+// CHECK: scf.yield
+module attributes {deepseek.target = "host:znver4"} {
+  func.func @table(%x: memref<256xf32>, %w: memref<256xf8E4M3FN>, %s: memref<2xf32>, %y: memref<f32>) {
+    linalg.generic {indexing_maps = [affine_map<(k) -> (k)>, affine_map<(k) -> (k)>,
+                                     affine_map<(k) -> (k floordiv 128)>, affine_map<(k) -> ()>],
+                    iterator_types = ["reduction"]}
+        ins(%x, %w, %s : memref<256xf32>, memref<256xf8E4M3FN>, memref<2xf32>) outs(%y : memref<f32>) {
+    ^bb0(%a: f32, %b: f8E4M3FN, %c: f32, %acc: f32):
+      %wide = arith.extf %b : f8E4M3FN to f32
+      %scaled = arith.mulf %wide, %c : f32
+      %rounded = arith.truncf %scaled : f32 to bf16
+      %weight = arith.extf %rounded : bf16 to f32
+      %sum = math.fma %a, %weight, %acc : f32
+      linalg.yield %sum : f32
+    }
+    return
+  }
+}
