@@ -79,6 +79,8 @@ private:
 
   Status addTokens(const TokenizerFile &file);
   Status addMerges(const TokenizerFile &file);
+  Status checkAllMade(const TokenizerFile &file,
+                      const std::vector<bool> &made) const;
   Status addSplits(const TokenizerFile &file);
   Status setPostProcessor(const TokenizerFile &file);
   Status applyConfig(const std::string &name);

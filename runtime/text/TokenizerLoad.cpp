@@ -168,6 +168,7 @@ Status Tokenizer::addTokens(const TokenizerFile &file) {
 
 Status Tokenizer::addMerges(const TokenizerFile &file) {
   merger.reserve(file.merges.size());
+  std::vector<bool> made(tokens.size());
   for (size_t rank = 0; rank < file.merges.size(); ++rank) {
     const TokenizerFile::Merge &merge = file.merges[rank];
     std::string_view joined = file.joined(merge);
@@ -188,6 +189,25 @@ Status Tokenizer::addMerges(const TokenizerFile &file) {
       return error(DSRT_MALFORMED,
                    "{}: model.merges[{}] repeats the merge of '{}' and '{}'",
                    file.name, rank, quoteText(left), quoteText(right));
+    made[ids[2]] = true;
+  }
+  return checkAllMade(file, made);
+}
+
+/// A token that no merge makes would never be used: a merge is missing, and the
+/// text would silently become other tokens than the model was trained on.
+Status Tokenizer::checkAllMade(const TokenizerFile &file,
+                               const std::vector<bool> &made) const {
+  std::string text;
+  for (const StringTable::Entry &entry : file.vocab) {
+    std::string_view symbols = file.vocab.text(entry);
+    text.clear();
+    if (!made[entry.id] && appendBytesOfSymbols(symbols, text) &&
+        text.size() > 1 && !addedToken(symbols))
+      return error(DSRT_MALFORMED,
+                   "{}: model.vocab has the token '{}', which no entry of "
+                   "model.merges makes; a merge is missing",
+                   file.name, quoteText(symbols));
   }
   return Status();
 }
