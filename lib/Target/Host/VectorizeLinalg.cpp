@@ -43,6 +43,8 @@ namespace {
 constexpr int64_t kLanes = 16;
 constexpr int64_t kJam = 4;
 constexpr int64_t kWideJam = 6;
+/// Steps of fewer bits would fetch each 64 bytes too often.
+constexpr int64_t kPrefetchBits = 256;
 /// Below this many iterations the thread team costs more than it gives.
 constexpr int64_t kParallelThreshold = 1024;
 
@@ -78,6 +80,7 @@ private:
   void emitParallelStep(Value mask);
   void emitVectorReductionLeaf();
   Values emitSumStep(const Values &base, Values carried, Value mask);
+  void emitPrefetches(const Values &base);
   void selectOutput(const Values &base, int64_t number);
   Values weightsOf(const Values &base, int64_t outputs);
   void emitScalarLoops();
@@ -620,10 +623,39 @@ SmallVector<Value> GenericLowering::weightsOf(const Values &base,
   return weights;
 }
 
+/// Fetches what the next outputs along the innermost jammed loop will read:
+/// rows of a weight are too short for the processor to foresee the next ones.
+/// Not for wide jams, whose operands are in the cache.
+void GenericLowering::emitPrefetches(const Values &base) {
+  if (jamDims.empty() || llvm::is_contained(jamFactor, kWideJam))
+    return;
+  unsigned dim = jamDims.front();
+  int64_t factor = jamFactor.front(), step = table ? table->kStep : kLanes;
+  if (ShapedType::isDynamic(staticSizes[dim]) || staticSizes[dim] <= factor)
+    return;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    if (!map.isFunctionOfDim(dim) || !isContiguous(*input, *vectorLoop))
+      continue;
+    int64_t bits = getElementTypeOrSelf(input->get()).getIntOrFloatBitWidth();
+    if (step * bits < kPrefetchBits)
+      continue;
+    for (int64_t next = factor; next < 2 * factor; ++next) {
+      iv[dim] = arith::AddIOp::create(b, loc, base[dim], constantIndex(next));
+      memref::PrefetchOp::create(b, loc, input->get(), indicesOf(*input),
+                                 /*isWrite=*/false, /*localityHint=*/2,
+                                 /*isDataCache=*/true);
+    }
+  }
+  iv[dim] = base[dim];
+}
+
 /// Adds the next terms to the partial results of each output.
 SmallVector<Value> GenericLowering::emitSumStep(const Values &base,
                                                 Values carried, Value mask) {
   int64_t outputs = carried.size(), vectors = 1;
+  if (!mask)
+    emitPrefetches(base);
   Values weights;
   if (table) {
     weights = weightsOf(base, outputs);

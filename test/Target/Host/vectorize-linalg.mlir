@@ -96,6 +96,41 @@ func.func @six_rows(%x: memref<6x64xf32>, %w: memref<16x64xf32>, %y: memref<6x16
 
 // -----
 
+// Few rows: the next four rows of the weight are fetched while four are used, unless
+// a step is less than half a cache line.
+// CHECK-LABEL: func.func @prefetch
+// CHECK-SAME: %[[X:.*]]: memref<64xbf16>, %[[W:.*]]: memref<16x64xbf16>
+// CHECK: scf.for %[[O:.*]] = {{.*}} step %c4
+// CHECK: scf.for {{.*}} step %c16
+// CHECK: %[[NEXT:.*]] = arith.addi %[[O]], %c4
+// CHECK: memref.prefetch %[[W]][%[[NEXT]], %{{.*}}], read, locality<2>, data
+// CHECK-COUNT-3: memref.prefetch %[[W]]
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func @prefetch(%x: memref<64xbf16>, %w: memref<16x64xbf16>, %v: memref<16x64xf8E4M3FN>, %y: memref<16xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(o, k) -> (k)>, affine_map<(o, k) -> (o, k)>, affine_map<(o, k) -> (o)>],
+                  iterator_types = ["parallel", "reduction"]}
+      ins(%x, %w : memref<64xbf16>, memref<16x64xbf16>) outs(%y : memref<16xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %acc: f32):
+    %wa = arith.extf %a : bf16 to f32
+    %wb = arith.extf %b : bf16 to f32
+    %sum = math.fma %wa, %wb, %acc : f32
+    linalg.yield %sum : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(o, k) -> (k)>, affine_map<(o, k) -> (o, k)>, affine_map<(o, k) -> (o)>],
+                  iterator_types = ["parallel", "reduction"]}
+      ins(%x, %v : memref<64xbf16>, memref<16x64xf8E4M3FN>) outs(%y : memref<16xf32>) {
+  ^bb0(%a: bf16, %b: f8E4M3FN, %acc: f32):
+    %wa = arith.extf %a : bf16 to f32
+    %wb = arith.extf %b : f8E4M3FN to f32
+    %sum = math.fma %wa, %wb, %acc : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
 // A chip with AVX-512 VBMI looks scaled weights up, 64 at a time, in tables of what
 // each code times each scale is, rounded.
 // CHECK-LABEL: func.func @table
