@@ -9,6 +9,8 @@
 
 #include "runtime/core/Module.h"
 
+#include "runtime/core/Processor.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -116,6 +118,7 @@ Result<Module> Module::adopt(const dsrt_module *tables,
                  path, tables->abi_version, DSRT_ABI_VERSION);
   Module module(tables, path);
   DSRT_TRY(module.check());
+  DSRT_TRY(checkProcessor(tables->cpu_features, path));
   return module;
 }
 
@@ -125,7 +128,7 @@ Status Module::check() const {
     return error(DSRT_MALFORMED, "'{}' is malformed: {}", file, what);
   };
   const dsrt_module &m = *module;
-  if (!m.name || !m.target || !m.source || !m.strings)
+  if (!m.name || !m.target || !m.source || !m.strings || !m.cpu_features)
     return malformed("a name of the module is missing");
   if (m.weight_count > maxCount || m.kernel_count > maxCount ||
       m.entry_count > maxCount || m.eos_count > maxCount)

@@ -9,6 +9,7 @@
 
 #include "lib/Conversion/DSRTToLLVM/EntryLowering.h"
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
 #include "deepseek/Conversion/Passes.h"
 #include "dialects/DSRT/IR/DSRTDialect.h"
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
@@ -390,11 +391,14 @@ void ModuleLowering::writeTables() {
       number(moduleInteger(kBosAttr, -1)),
       number(moduleInteger(kContextAttr, 0)),
       number(workspace),
-      number(moduleInteger(kExpertsPerTokenAttr, 0))};
-  SmallVector<Type> fields(record.size(), i64);
-  fields[0] = fields[1] = i32;
-  for (size_t i = 2; i < 10; ++i)
-    fields[i] = pointer;
+      number(moduleInteger(kExpertsPerTokenAttr, 0)),
+      // Known when machine code is made; ds-translate fills it in.
+      symbol(makeString(kCpuFeaturesGlobal, ""))};
+  SmallVector<Type> fields;
+  for (Attribute field : record)
+    fields.push_back(isa<FlatSymbolRefAttr>(field)
+                         ? Type(pointer)
+                         : cast<IntegerAttr>(field).getType());
   LLVM::GlobalOp global = makeRecord("module_record", fields, {record});
 
   b.setInsertionPointToEnd(module.getBody());

@@ -7,9 +7,12 @@
 
 #include "deepseek/Target/Artifact/Artifact.h"
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
+
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/Constants.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -211,6 +214,39 @@ static llvm::Error writeInPlace(StringRef path, StringRef bytes) {
   return writeBytes(out, path, bytes);
 }
 
+/// The features of x86 processors that code generation makes use of and that not
+/// all of them have, in LLVM's names.
+static constexpr StringLiteral kX86Features[] = {
+    "sse4.2",      "popcnt",       "lzcnt",           "avx",
+    "f16c",        "fma",          "avx2",            "bmi",
+    "bmi2",        "avx512f",      "avx512cd",        "avx512bw",
+    "avx512dq",    "avx512vl",     "avx512vbmi",      "avx512vbmi2",
+    "avx512vnni",  "avx512bitalg", "avx512vpopcntdq", "avx512bf16",
+    "avx512fp16",
+    "gfni"};
+
+/// Writes down which of them `machine` has, so that the runtime can refuse a
+/// processor instead of dying of an illegal instruction.
+static void recordFeatures(llvm::Module &module,
+                           const llvm::TargetMachine &machine) {
+  llvm::GlobalVariable *global =
+      module.getGlobalVariable(kCpuFeaturesGlobal, /*AllowInternal=*/true);
+  if (!global || !machine.getTargetTriple().isX86())
+    return;
+  std::string text;
+  for (StringRef feature : kX86Features)
+    if (machine.getMCSubtargetInfo()->checkFeatures(("+" + feature).str()))
+      text += (text.empty() ? "" : " ") + feature.str();
+  llvm::Constant *value =
+      llvm::ConstantDataArray::getString(module.getContext(), text);
+  auto *filled = new llvm::GlobalVariable(
+      module, value->getType(), /*isConstant=*/true, global->getLinkage(),
+      value);
+  filled->takeName(global);
+  global->replaceAllUsesWith(filled);
+  global->eraseFromParent();
+}
+
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -339,6 +375,7 @@ llvm::Error deepseek::writeArtifact(ModuleOp module,
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setDataLayout((*machine)->createDataLayout());
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
+  recordFeatures(*llvmModule, **machine);
   optimize(*llvmModule, **machine);
 
   llvm::SmallVector<char, 0> buffer;

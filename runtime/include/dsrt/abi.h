@@ -128,8 +128,10 @@ typedef struct dsrt_module {
   uint64_t workspace_bytes; /* the largest of the entries */
   int64_t experts_per_token; /* how many of a stacked weight's tensors one token
                                 uses; 0: no experts */
+  const char *cpu_features; /* that the code needs, separated by spaces:
+                               "avx2 fma"; a machine without one cannot run it */
 } dsrt_module;
-DSRT_STATIC_ASSERT(sizeof(dsrt_module) == 136, "dsrt_module");
+DSRT_STATIC_ASSERT(sizeof(dsrt_module) == 144, "dsrt_module");
 
 /* The one exported symbol. `max_abi_version` is the runtime's; a module that
  * needs a newer one still answers, so that the runtime can name both. */

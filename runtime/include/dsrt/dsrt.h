@@ -39,7 +39,8 @@ enum {
   DSRT_OUT_OF_MEMORY = 6,
   DSRT_IO_ERROR = 7,         /* the system could not read or write */
   DSRT_EXPECTATION_FAILED = 8, /* a check inside of the model did not hold */
-  DSRT_MODEL_FAILED = 9      /* the model's own code returned an error */
+  DSRT_MODEL_FAILED = 9,     /* the model's own code returned an error */
+  DSRT_UNSUPPORTED = 10      /* this processor cannot run the model's code */
 };
 
 /* The text of this thread's last failure, "" if there was none. Valid until the

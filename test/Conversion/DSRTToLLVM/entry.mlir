@@ -28,6 +28,7 @@
 // their weight, and say that they must be powers of two because its type does.
 // CHECK: llvm.mlir.global internal constant @strings("gamma\00e.*.x.weight\00e.*.x.weight_scale_inv\00x\00y\00scale\00\00")
 // CHECK: llvm.mlir.global internal constant @weights(dense<[0, 0, 1, 8, 1, 1, 1, 0, -1, 0, 6, 3, 3, 4, 128, 256, 1, 1, -1, 0, 19, 0, 3, 4, 1, 2, 1, 1, 1, 1]>
+// CHECK: llvm.mlir.global internal constant @cpu_features("\00")
 // CHECK: llvm.mlir.global internal constant @module_record
 // CHECK: llvm.func @dsrt_module_query(%{{.*}}: i32) -> !llvm.ptr
 

@@ -1,5 +1,4 @@
-/*===- fake_check.c - A test program by hand
--------------------------------===*\
+/*===- fake_check.c - A test program by hand ------------------------------===*\
 |*
 |* What the compiler makes of a module with check.expect_close and no language
 |* model: an entry without arguments. TOLERANCE decides whether it passes.
@@ -30,7 +29,8 @@ static const dsrt_module module = {DSRT_MAGIC, DSRT_ABI_VERSION,
                                    0,          0,
                                    1,          0,
                                    -1,         0,
-                                   0,          0};
+                                   0,          0,
+                                   "avx-none-knows"};
 
 __attribute__((visibility("default"))) const dsrt_module *
 dsrt_module_query(uint32_t max_abi_version) {

@@ -36,6 +36,9 @@ enum { CONTEXT = FAKE_CONTEXT, PAGES = CONTEXT / PAGE, PREFILL_KV = 16 };
 #ifndef FAKE_ABI_VERSION
 #define FAKE_ABI_VERSION DSRT_ABI_VERSION
 #endif
+#ifndef FAKE_FEATURES
+#define FAKE_FEATURES ""
+#endif
 #ifndef FAKE_MAGIC
 #define FAKE_MAGIC DSRT_MAGIC
 #endif
@@ -250,7 +253,8 @@ static const dsrt_module module = {FAKE_MAGIC,
                                    0,
                                    CONTEXT,
                                    WORKSPACE,
-                                   2};
+                                   2,
+                                   FAKE_FEATURES};
 
 __attribute__((visibility("default"))) const dsrt_module *
 dsrt_module_query(uint32_t max_abi_version) {
