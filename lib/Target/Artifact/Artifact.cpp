@@ -323,7 +323,7 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
   std::string runtime = options.runtimeDir + "/libdsrt.a";
   SmallVector<StringRef> args = {*linker, "-o", output, object};
   if (options.kind == ArtifactKind::Shared) {
-    args.append({"-shared", "-Wl,-Bsymbolic"});
+    args.append({"-shared", "-Wl,-Bsymbolic", "-Wl,--as-needed"});
   } else {
     if (!llvm::sys::fs::exists(runtime))
       return llvm::createStringError(
