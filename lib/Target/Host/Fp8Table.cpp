@@ -9,6 +9,8 @@
 
 #include "Fp8Table.h"
 
+#include "LoopPlan.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -21,7 +23,6 @@
 using namespace mlir;
 using namespace mlir::deepseek;
 
-static constexpr int64_t kLanes = 16;
 static constexpr int64_t kCodes = 128; // without the sign
 static constexpr int64_t kTableBytes = 2 * kCodes;
 /// Stack memory for the tables of one product.

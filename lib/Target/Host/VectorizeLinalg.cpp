@@ -5,8 +5,7 @@
 // static shapes and leaves the order of sums to what fits the machine; here the
 // order is part of the result's definition (see Numerics.md).
 //
-// One loop is chosen as the vector loop, from the innermost outwards: all
-// operands must be contiguous along it or the same for 16 neighbours.
+// One loop is the vector loop (LoopPlan.h):
 //   parallel:   out[v .. v+15] is kept in a register while the reductions run
 //   reduction:  16 partial results, then a fixed tree over the lanes
 // If no loop fits, scalar loops run in the op's own order. Several outputs of a
@@ -20,6 +19,7 @@
 #include "deepseek/Target/Passes.h"
 
 #include "Fp8Table.h"
+#include "LoopPlan.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -37,19 +37,14 @@ namespace mlir::deepseek {
 } // namespace mlir::deepseek
 
 using namespace mlir;
+using namespace mlir::deepseek;
 
 namespace {
 
-constexpr int64_t kLanes = 16;
-constexpr int64_t kJam = 4;
-constexpr int64_t kWideJam = 6;
 /// Steps of fewer bits would fetch each 64 bytes too often.
 constexpr int64_t kPrefetchBits = 256;
 /// Below this many iterations the thread team costs more than it gives.
 constexpr int64_t kParallelThreshold = 1024;
-
-/// How the partial results of a reduction meet.
-enum class Combiner { None, Add, Max, Min, Mul };
 
 /// Lowers one linalg.generic.
 class GenericLowering {
@@ -60,16 +55,6 @@ public:
   void run();
 
 private:
-  // Analysis.
-  void findCombiner();
-  bool fits(unsigned dim);
-  bool sameForLanes(AffineExpr expr, unsigned dim);
-  bool isContiguous(OpOperand &operand, unsigned dim);
-  bool bodyIsElementwise();
-  void chooseVectorLoop();
-  void chooseJam();
-
-  // Emission.
   using Values = SmallVector<Value>;
   using LeafFn = function_ref<void()>;
   void emitParallelLoops(ArrayRef<unsigned> dims, LeafFn leaf);
@@ -111,149 +96,20 @@ private:
   OpBuilder &b;
   linalg::GenericOp op;
   Location loc;
-  SmallVector<Value> sizes;         // of each loop
-  SmallVector<int64_t> staticSizes; // or kDynamic
-  SmallVector<Value> iv;            // current index of each loop
-  std::optional<unsigned> vectorLoop;
-  SmallVector<unsigned> jamDims;  // parallel loops unrolled by kJam
-  SmallVector<int64_t> jamFactor; // current factor of each of them
+  SmallVector<Value> sizes;           // of each loop
+  SmallVector<int64_t> staticSizes;   // or kDynamic
+  SmallVector<Value> iv;              // current index of each loop
+  std::optional<unsigned> vectorLoop; // these four: see LoopPlan
+  SmallVector<unsigned> jamDims;
+  SmallVector<int64_t> jamFactor; // 1 in the loop over the rest
   Combiner combiner = Combiner::None;
-  std::optional<deepseek::Fp8Table> table;
+  std::optional<Fp8Table> table;
   Value weight; // 16 weights found in the table, for the body
 };
 
 //===----------------------------------------------------------------------===//
-// Analysis
+// Values
 //===----------------------------------------------------------------------===//
-
-/// Recognizes `yield combine(accumulator, x)` of a single output; a fused
-/// multiply-add into the accumulator is a sum.
-void GenericLowering::findCombiner() {
-  if (op.getNumDpsInits() != 1)
-    return;
-  BlockArgument accumulator = body().getArguments().back();
-  Operation *last = body().getTerminator()->getOperand(0).getDefiningOp();
-  if (!accumulator.hasOneUse() || !last || *accumulator.user_begin() != last)
-    return;
-  if (auto fma = dyn_cast<math::FmaOp>(last)) {
-    if (fma.getC() == accumulator)
-      combiner = Combiner::Add;
-  } else if (isa<arith::AddFOp, arith::AddIOp>(last))
-    combiner = Combiner::Add;
-  else if (isa<arith::MaximumFOp, arith::MaxNumFOp>(last))
-    combiner = Combiner::Max;
-  else if (isa<arith::MinimumFOp, arith::MinNumFOp>(last))
-    combiner = Combiner::Min;
-  else if (isa<arith::MulFOp>(last))
-    combiner = Combiner::Mul;
-}
-
-/// Whether `expr` has one value for kLanes neighbours of loop `dim`, the first
-/// of which is a multiple of kLanes.
-bool GenericLowering::sameForLanes(AffineExpr expr, unsigned dim) {
-  if (!expr.isFunctionOfDim(dim))
-    return true;
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return false;
-  if (expr.getKind() == AffineExprKind::FloorDiv) {
-    auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-    return divisor && divisor.getValue() % kLanes == 0 &&
-           binary.getLHS() == b.getAffineDimExpr(dim);
-  }
-  return sameForLanes(binary.getLHS(), dim) &&
-         sameForLanes(binary.getRHS(), dim);
-}
-
-/// Whether the operand's last index is `dim` (plus something without it) and
-/// neighbours lie side by side in memory.
-bool GenericLowering::isContiguous(OpOperand &operand, unsigned dim) {
-  auto type = dyn_cast<MemRefType>(operand.get().getType());
-  AffineMap map = op.getMatchingIndexingMap(&operand);
-  if (!type || map.getNumResults() == 0)
-    return false;
-  for (AffineExpr expr : map.getResults().drop_back())
-    if (!sameForLanes(expr, dim))
-      return false;
-  AffineExpr last = map.getResults().back();
-  AffineExpr self = b.getAffineDimExpr(dim);
-  if (last != self) {
-    auto sum = dyn_cast<AffineBinaryOpExpr>(last);
-    if (!sum || sum.getKind() != AffineExprKind::Add)
-      return false;
-    AffineExpr rest = sum.getLHS() == self ? sum.getRHS() : sum.getLHS();
-    if ((sum.getLHS() != self && sum.getRHS() != self) ||
-        rest.isFunctionOfDim(dim))
-      return false;
-  }
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  return succeeded(type.getStridesAndOffset(strides, offset)) &&
-         strides.back() == 1;
-}
-
-bool GenericLowering::bodyIsElementwise() {
-  for (Operation &bodyOp : body().without_terminator()) {
-    if (isa<linalg::IndexOp, arith::ConstantOp>(bodyOp))
-      continue;
-    if (bodyOp.getNumResults() != 1 || bodyOp.getNumRegions() != 0 ||
-        !OpTrait::hasElementwiseMappableTraits(&bodyOp))
-      return false;
-  }
-  return true;
-}
-
-/// Whether `dim` can be the vector loop.
-bool GenericLowering::fits(unsigned dim) {
-  if (staticSizes[dim] == 1)
-    return false;
-  bool anyContiguous = false;
-  for (OpOperand *input : op.getDpsInputOperands()) {
-    bool contiguous = isContiguous(*input, dim);
-    anyContiguous |= contiguous;
-    if (!contiguous &&
-        !llvm::all_of(op.getMatchingIndexingMap(input).getResults(),
-                      [&](AffineExpr e) { return sameForLanes(e, dim); }))
-      return false;
-  }
-  for (OpOperand &output : op.getDpsInitsMutable()) {
-    if (!isReduction(dim)) {
-      if (!isContiguous(output, dim))
-        return false;
-      anyContiguous = true;
-    }
-  }
-  return anyContiguous && (!isReduction(dim) || combiner != Combiner::None);
-}
-
-void GenericLowering::chooseVectorLoop() {
-  if (!bodyIsElementwise())
-    return;
-  for (unsigned dim = op.getNumLoops(); dim-- > 0;) {
-    if (fits(dim)) {
-      vectorLoop = dim;
-      return;
-    }
-  }
-}
-
-/// Sums share operands between neighbouring outputs: unroll up to two parallel
-/// loops of static sizes that kJam or kWideJam divides, or of unknown size.
-void GenericLowering::chooseJam() {
-  if (!vectorLoop || !isReduction(*vectorLoop))
-    return;
-  for (unsigned dim = op.getNumLoops(); dim-- > 0;) {
-    if (isReduction(dim) || jamDims.size() == 2)
-      continue;
-    int64_t size = staticSizes[dim], factor = kJam;
-    if (!ShapedType::isDynamic(size) && size % factor != 0)
-      factor = kWideJam;
-    if (!ShapedType::isDynamic(size) && (size % factor != 0 || size == 0))
-      continue;
-    jamDims.push_back(dim);
-    jamFactor.push_back(factor);
-  }
-}
 
 SmallVector<unsigned> GenericLowering::dimsWhere(bool reduction,
                                                  bool withVectorLoop) {
@@ -263,10 +119,6 @@ SmallVector<unsigned> GenericLowering::dimsWhere(bool reduction,
       dims.push_back(dim);
   return dims;
 }
-
-//===----------------------------------------------------------------------===//
-// Values
-//===----------------------------------------------------------------------===//
 
 /// Index arithmetic on values that are never negative.
 Value GenericLowering::evaluate(AffineExpr expr) {
@@ -308,7 +160,7 @@ Value GenericLowering::load(OpOperand &operand, Value mask, bool vector) {
   Values indices = indicesOf(operand);
   if (!vector)
     return memref::LoadOp::create(b, loc, operand.get(), indices);
-  if (!isContiguous(operand, *vectorLoop))
+  if (!isContiguous(op, operand, *vectorLoop))
     return splat(memref::LoadOp::create(b, loc, operand.get(), indices));
   VectorType result = vectorOf(type.getElementType());
   if (!mask)
@@ -635,7 +487,7 @@ void GenericLowering::emitPrefetches(const Values &base) {
     return;
   for (OpOperand *input : op.getDpsInputOperands()) {
     AffineMap map = op.getMatchingIndexingMap(input);
-    if (!map.isFunctionOfDim(dim) || !isContiguous(*input, *vectorLoop))
+    if (!map.isFunctionOfDim(dim) || !isContiguous(op, *input, *vectorLoop))
       continue;
     int64_t bits = getElementTypeOrSelf(input->get()).getIntOrFloatBitWidth();
     if (step * bits < kPrefetchBits)
@@ -727,12 +579,13 @@ void GenericLowering::run() {
        cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
     sizes.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
   iv.assign(op.getNumLoops(), Value());
-  findCombiner();
-  chooseVectorLoop();
-  chooseJam();
-  if (vectorLoop && deepseek::hasByteTables(op))
-    table =
-        deepseek::Fp8Table::match(op, *vectorLoop, staticSizes[*vectorLoop]);
+  LoopPlan plan = planLoops(op);
+  vectorLoop = plan.vectorLoop;
+  jamDims = plan.jamDims;
+  jamFactor = plan.jamFactor;
+  combiner = plan.combiner;
+  if (vectorLoop && hasByteTables(op))
+    table = Fp8Table::match(op, *vectorLoop, staticSizes[*vectorLoop]);
   if (table)
     table->emitTables(b, loc);
 
