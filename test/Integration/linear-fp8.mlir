@@ -6,6 +6,7 @@
 // Weights and activations are seeded values; each result is computed in two ways.
 
 !w8 = tensor<136x160xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!p8 = tensor<8x160xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two>>
 !x8 = tensor<5x160xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
 
 module attributes {deepseek.source = "seed:1"} {
@@ -55,6 +56,19 @@ module attributes {deepseek.source = "seed:1"} {
     %y = deepseek.linear %x, %w : (tensor<2x160xf32>, tensor<8x160xf32>) -> tensor<2x8xf32>
     %expected = arith.constant dense<396.0> : tensor<2x8xf32>
     check.expect_eq %y, %expected : tensor<2x8xf32>
+    return
+  }
+
+  // Scales of one byte, for as many rows as dequantize the weight beforehand.
+  func.func @scales_e8m0() {
+    %x = arith.constant dense<1.0> : tensor<9x160xf32>
+    %q = arith.constant dense<1.5> : tensor<8x160xf8E4M3FN>
+    %e = tensor.cast %q : tensor<8x160xf8E4M3FN> to !p8
+    %s = arith.constant dense<[[2.0, 0.25]]> : tensor<1x2xf8E8M0FNU>
+    %w = deepseek.dequantize %e, %s : (!p8, tensor<1x2xf8E8M0FNU>) -> tensor<8x160xbf16>
+    %y = deepseek.linear %x, %w : (tensor<9x160xf32>, tensor<8x160xbf16>) -> tensor<9x8xf32>
+    %expected = arith.constant dense<396.0> : tensor<9x8xf32>
+    check.expect_eq %y, %expected : tensor<9x8xf32>
     return
   }
 }

@@ -1,7 +1,7 @@
-//===- DeepSeekToLinalg.h - The plain lowering of every op -------*- C++ -*-===//
+//===- DeepSeekToLinalg.h - The plain lowering of every op ------*- C++ -*-===//
 //
-// Patterns that turn `deepseek` ops on tensors into scf, linalg, tensor, arith and
-// math, one populate function per family of ops.
+// Patterns that turn `deepseek` ops on tensors into scf, linalg, tensor, arith
+// and math, one populate function per family of ops.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,11 +20,12 @@ void populateMoEToLinalg(RewritePatternSet &patterns);
 void populateMTPToLinalg(RewritePatternSet &patterns);
 void populateQuantToLinalg(RewritePatternSet &patterns);
 
-/// Elementwise ops on tensors (`arith`, `math`): a tree of them becomes one loop.
+/// Elementwise ops on tensors (`arith`, `math`): a tree of them becomes one
+/// loop.
 void populateElementwiseToLinalg(RewritePatternSet &patterns);
 
-/// `dequantize` by itself. Ops that read a weight take its `dequantize` into their
-/// own loops, so these patterns have to run after all others.
+/// `dequantize` by itself. Ops that read a weight take its `dequantize` into
+/// their own loops, so these patterns have to run after all others.
 void populateDequantizeToLinalg(RewritePatternSet &patterns);
 
 } // namespace mlir::deepseek

@@ -60,6 +60,8 @@ static SmallVector<Value> lowerRMSNorm(TileBuilder &b, RMSNormOp op) {
 }
 
 static SmallVector<Value> lowerLinear(TileBuilder &b, LinearOp op) {
+  if (!hasStaticShape(op.getW()))
+    return {};
   Matrix w(b, op.getW());
   int64_t tile = w.rowTile(kOutputTile);
   Value out = destinationLike(b, op->getResult(0), op.getX());
@@ -81,6 +83,8 @@ static SmallVector<Value> lowerLinear(TileBuilder &b, LinearOp op) {
 static Window headWindow(Value head) { return Window(3).at(1, head); }
 
 static SmallVector<Value> lowerHeadLinear(TileBuilder &b, HeadLinearOp op) {
+  if (!hasStaticShape(op.getW()))
+    return {};
   Matrix w(b, op.getW());
   Value out = destinationLike(b, op->getResult(0), op.getX());
   OpFoldResult tokens = b.size(op.getX(), 0), heads = b.size(op.getX(), 1);

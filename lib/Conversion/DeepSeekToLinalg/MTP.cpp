@@ -72,7 +72,7 @@ static Value addHalf(TileBuilder &b, Half half, double epsilon, const Matrix &w,
 static SmallVector<Value> lowerMtpProject(TileBuilder &b, MtpProjectOp op) {
   int64_t width =
       cast<RankedTensorType>(op.getHidden().getType()).getDimSize(1);
-  if (ShapedType::isDynamic(width))
+  if (ShapedType::isDynamic(width) || !hasStaticShape(op.getW()))
     return {};
   Matrix w(b, op.getW());
   int64_t tile = w.rowTile(kOutputTile);

@@ -226,14 +226,15 @@ static Value emitDequantized(TileBuilder &b, const MatrixTile &w) {
   if (!w.scales)
     return w.data;
   AffineExpr o = b.loop(0), k = b.loop(1);
-  return b.generic(
-      "pp", {w.data, w.scales}, b.temporary({w.rows(), w.columns()}, w.type),
-      {b.map(2, {o, k}), b.map(2, k.floorDiv(w.blockColumns)),
-       b.map(2, {o, k})},
-      [&](ValueRange args) -> Value {
-        Value wide = arith::MulFOp::create(b, b.widen(args[0]), args[1]);
-        return b.round(wide, w.type);
-      });
+  return b.generic("pp", {w.data, w.scales},
+                   b.temporary({w.rows(), w.columns()}, w.type),
+                   {b.map(2, {o, k}), b.map(2, k.floorDiv(w.blockColumns)),
+                    b.map(2, {o, k})},
+                   [&](ValueRange args) -> Value {
+                     Value wide = arith::MulFOp::create(b, b.widen(args[0]),
+                                                        b.widen(args[1]));
+                     return b.round(wide, w.type);
+                   });
 }
 
 /// Rows of `w` that many rows of `x` are multiplied with at once: few enough

@@ -1,5 +1,4 @@
-//===- Matrix.h - Weight operands and products with them ---------*- C++
-//-*-===//
+//===- Matrix.h - Weight operands and products with them --------*- C++ -*-===//
 //
 // A weight reaches its consumer as a plain tensor or as `dequantize` of FP8
 // data and block scales, perhaps behind views that split it into heads.

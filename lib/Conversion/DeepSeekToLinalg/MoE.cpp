@@ -350,6 +350,8 @@ static SmallVector<Value> lowerMoECombine(TileBuilder &b, MoECombineOp op) {
 
 static SmallVector<Value> lowerGroupedLinear(TileBuilder &b,
                                              GroupedLinearOp op) {
+  if (!hasStaticShape(op.getW()))
+    return {};
   Matrix w(b, op.getW());
   int64_t experts = cast<RankedTensorType>(op.getW().getType()).getDimSize(0);
   int64_t tile = w.rowTile(kOutputTile);

@@ -142,7 +142,8 @@ static Value emitScaledProduct(TileBuilder &b, Value x, Value xScales,
   int64_t inputs = w.columns(), width = w.blockColumns;
   OpFoldResult zero = b.getIndexAttr(0);
   return forRowBlocks(
-      b, x, out, b.toValue(rows), [&](Value part, OpFoldResult row, int64_t count) {
+      b, x, out, b.toValue(rows),
+      [&](Value part, OpFoldResult row, int64_t count) {
         Value scales =
             b.slice(xScales, Window(2).range(0, row, b.getIndexAttr(count)));
         int64_t whole = inputs / width;
@@ -167,7 +168,7 @@ static bool isScaledByRow(Value x) {
 }
 
 static SmallVector<Value> lowerScaledLinear(TileBuilder &b, ScaledLinearOp op) {
-  if (!isScaledByRow(op.getX()))
+  if (!isScaledByRow(op.getX()) || !hasStaticShape(op.getW()))
     return {};
   Matrix w(b, op.getW(), op.getWScale());
   int64_t tile = w.rowTile(kOutputTile);
@@ -185,7 +186,7 @@ static SmallVector<Value> lowerScaledLinear(TileBuilder &b, ScaledLinearOp op) {
 
 static SmallVector<Value> lowerScaledGroupedLinear(TileBuilder &b,
                                                    ScaledGroupedLinearOp op) {
-  if (!isScaledByRow(op.getX()))
+  if (!isScaledByRow(op.getX()) || !hasStaticShape(op.getW()))
     return {};
   Matrix w(b, op.getW(), op.getWScale());
   int64_t experts = cast<RankedTensorType>(op.getW().getType()).getDimSize(0);

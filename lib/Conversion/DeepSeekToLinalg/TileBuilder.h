@@ -1,5 +1,4 @@
-//===- TileBuilder.h - Loops and tiles on tensors ----------------*- C++
-//-*-===//
+//===- TileBuilder.h - Loops and tiles on tensors ---------------*- C++ -*-===//
 //
 // What the lowerings of all families are written with: a builder that knows the
 // few forms which the conversion emits. A form is described where it is
@@ -45,6 +44,11 @@ constexpr int64_t kOutputTile = 64;
 
 /// The type without its encoding.
 RankedTensorType withoutEncoding(RankedTensorType type);
+
+/// Whether the sizes of a tensor are known.
+inline bool hasStaticShape(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).hasStaticShape();
+}
 
 /// The largest power of two that divides `size`, at most `limit`.
 int64_t tileOf(int64_t size, int64_t limit);

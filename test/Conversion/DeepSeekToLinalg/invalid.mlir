@@ -30,3 +30,19 @@ func.func @page_size(%q_latent: tensor<?x4x64xf32>, %q_rope: tensor<?x4x32xf32>,
       : (tensor<?x4x64xf32>, tensor<?x4x32xf32>, !short, tensor<?x?xi32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x4x64xf32>
   return %y : tensor<?x4x64xf32>
 }
+
+// -----
+
+func.func @dynamic_weight(%x: tensor<?x64xf32>, %w: tensor<?x64xf32>) -> tensor<?x?xf32> {
+  // expected-error @below {{cannot be lowered to linalg: expected static sizes but for tokens}}
+  %y = deepseek.linear %x, %w : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// -----
+
+func.func @dynamic_experts(%x: tensor<?x64xf32>, %w: tensor<?x32x64xf32>, %offsets: tensor<?xi32>) -> tensor<?x32xf32> {
+  // expected-error @below {{cannot be lowered to linalg: expected static sizes but for tokens}}
+  %y = deepseek.grouped_linear %x, %w, %offsets : (tensor<?x64xf32>, tensor<?x32x64xf32>, tensor<?xi32>) -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}
