@@ -1,4 +1,4 @@
-//===- DSRTToLLVM.h - The module of a compiled model -------------*- C++ -*-===//
+//===- DSRTToLLVM.h - The module of a compiled model ------------*- C++ -*-===//
 
 #ifndef DEEPSEEK_CONVERSION_DSRTTOLLVM_H
 #define DEEPSEEK_CONVERSION_DSRTTOLLVM_H

@@ -1,8 +1,8 @@
 //===- DSRTToLLVM.cpp - The module of a compiled model --------------------===//
 //
-// Lowers every host function (EntryLowering), merges the kernels, and writes the
-// tables of dsrt/abi.h. Tables are arrays of 64-bit integers and one string of
-// all names, so that the tables of 61 layers cost nothing to build; only the
+// Lowers every host function (EntryLowering), merges the kernels, and writes
+// the tables of dsrt/abi.h. Tables are arrays of 64-bit integers and one string
+// of all names, so that the tables of 61 layers cost nothing to build; only the
 // entries and the module itself hold addresses.
 //
 //===----------------------------------------------------------------------===//
@@ -51,7 +51,8 @@ public:
 private:
   void declareRuntime();
   LogicalResult collectWeights();
-  void addConstant(StringRef symbol, ElementsAttr value);
+  LogicalResult addConstant(Operation *op, StringRef symbol,
+                            ElementsAttr value);
   void addLocations();
   LogicalResult lowerEntries();
   LogicalResult appendValue(Rows &rows, Type type, StringRef name,
@@ -128,9 +129,9 @@ LLVM::GlobalOp ModuleLowering::makeRows(StringRef name,
 LLVM::GlobalOp ModuleLowering::makeString(StringRef name, StringRef text) {
   std::string terminated = text.str();
   terminated.push_back('\0');
-  return makeGlobal(
-      name, LLVM::LLVMArrayType::get(b.getI8Type(), terminated.size()),
-      b.getStringAttr(terminated));
+  return makeGlobal(name,
+                    LLVM::LLVMArrayType::get(b.getI8Type(), terminated.size()),
+                    b.getStringAttr(terminated));
 }
 
 /// An array of structs; a field is an integer or the symbol of an address.
@@ -176,8 +177,12 @@ void ModuleLowering::declareRuntime() {
 //===----------------------------------------------------------------------===//
 
 /// Bytes of a constant as a global of integers or floats LLVM can write.
-void ModuleLowering::addConstant(StringRef symbol, ElementsAttr value) {
+LogicalResult ModuleLowering::addConstant(Operation *op, StringRef symbol,
+                                          ElementsAttr value) {
   Type element = value.getElementType();
+  if (!element.isIntOrFloat())
+    return op->emitOpError("expected a constant of integers or floats, got ")
+           << value.getType();
   Attribute attribute = value;
   if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
     if (element.isFloat(8)) // LLVM has no FP8: the same bits as integers
@@ -190,28 +195,27 @@ void ModuleLowering::addConstant(StringRef symbol, ElementsAttr value) {
   if (auto dense = dyn_cast<DenseElementsAttr>(attribute))
     attribute = dense.reshape(shape);
   tables.globals[symbol] = makeGlobal(name, type, attribute).getSymNameAttr();
+  return success();
 }
 
 LogicalResult ModuleLowering::collectWeights() {
   llvm::StringMap<int64_t> byKey;
-  SmallVector<deepseek::WeightOp> weights(
-      module.getOps<deepseek::WeightOp>());
-  SmallVector<std::string> scaledKeys;
+  SmallVector<deepseek::WeightOp> weights(module.getOps<deepseek::WeightOp>());
   llvm::StringMap<bool> powerOfTwo;
   for (deepseek::WeightOp weight : weights) {
     if (ElementsAttr value = weight.getValueAttr()) {
-      addConstant(weight.getSymName(), value);
+      if (failed(addConstant(weight, weight.getSymName(), value)))
+        return failure();
       continue;
     }
     StringRef key = weight.getKey().value_or("");
     int64_t index = byKey.size();
     if (!byKey.try_emplace(key, index).second)
-      return weight.emitOpError() << "names the key '" << key
-                                  << "', as another weight does";
+      return weight.emitOpError()
+             << "names the key '" << key << "', as another weight does";
     tables.weights[weight.getSymName()] = index;
     BlockScaledAttr scaled = getBlockScaled(weight.getType());
-    powerOfTwo[key] =
-        scaled && scaled.getFormat() == ScaleFormat::PowerOfTwo;
+    powerOfTwo[key] = scaled && scaled.getFormat() == ScaleFormat::PowerOfTwo;
   }
   for (deepseek::WeightOp weight : weights) {
     if (weight.getValueAttr())
@@ -220,8 +224,8 @@ LogicalResult ModuleLowering::collectWeights() {
     auto type = cast<RankedTensorType>(weight.getType());
     int64_t dtype = getDtypeCode(type.getElementType());
     if (dtype < 0 || type.getRank() > DSRT_MAX_RANK)
-      return weight.emitOpError() << "has the type " << type
-                                  << ", which no weight can have";
+      return weight.emitOpError()
+             << "has the type " << type << ", which no weight can have";
     weightRows.append({intern(key), dtype, type.getRank()});
     for (int64_t dim = 0; dim < DSRT_MAX_RANK; ++dim)
       weightRows.push_back(dim < type.getRank() ? type.getDimSize(dim) : 1);
@@ -250,11 +254,7 @@ void ModuleLowering::addLocations() {
     else
       stream << expect.getLoc();
     std::string name = ("location_" + Twine(count++)).str();
-    std::string key =
-        ("location:" +
-         Twine(reinterpret_cast<uintptr_t>(expect.getOperation())))
-            .str();
-    tables.globals[key] = makeString(name, text).getSymNameAttr();
+    tables.locations[expect] = makeString(name, text).getSymNameAttr();
   });
 }
 
@@ -265,16 +265,19 @@ void ModuleLowering::addLocations() {
 LogicalResult ModuleLowering::appendValue(Rows &rows, Type type, StringRef name,
                                           Attribute bounds, Location where) {
   ArrayRef<int64_t> shape;
-  if (auto memref = dyn_cast<MemRefType>(type))
+  bool contiguous = true;
+  if (auto memref = dyn_cast<MemRefType>(type)) {
     shape = memref.getShape();
+    contiguous = memref.getLayout().isIdentity();
+  }
   int64_t dtype = getDtypeCode(getElementTypeOrSelf(type));
-  if (dtype < 0 || shape.size() > DSRT_MAX_RANK)
+  if (dtype < 0 || shape.size() > DSRT_MAX_RANK || !contiguous)
     return emitError(where) << "an entry cannot have a value of type " << type;
   rows.append({intern(name), dtype, int64_t(shape.size())});
   for (size_t dim = 0; dim < DSRT_MAX_RANK; ++dim)
-    rows.push_back(dim >= shape.size()                     ? 1
-                   : ShapedType::isDynamic(shape[dim])     ? -1
-                                                           : shape[dim]);
+    rows.push_back(dim >= shape.size()                 ? 1
+                   : ShapedType::isDynamic(shape[dim]) ? -1
+                                                       : shape[dim]);
   auto limit = dyn_cast_or_null<DenseI64ArrayAttr>(bounds);
   for (size_t dim = 0; dim < DSRT_MAX_RANK; ++dim) {
     int64_t size = dim < shape.size() ? shape[dim] : 1;
@@ -293,8 +296,7 @@ LogicalResult ModuleLowering::lowerEntries() {
     entry.name = func.getName().str();
     entry.argCount = func.getNumArguments();
     entry.resultCount = func.getNumResults();
-    auto bytes =
-        func->getAttrOfType<IntegerAttr>(dsrt::kWorkspaceBytesAttr);
+    auto bytes = func->getAttrOfType<IntegerAttr>(dsrt::kWorkspaceBytesAttr);
     entry.workspaceBytes = bytes ? bytes.getInt() : 0;
     auto nameOf = [](Attribute attribute, const char *kind, unsigned index) {
       auto name = dyn_cast_or_null<StringAttr>(attribute);
@@ -358,13 +360,12 @@ void ModuleLowering::writeTables() {
   int64_t workspace = 0;
   for (Entry &entry : entries) {
     workspace = std::max(workspace, entry.workspaceBytes);
-    records.push_back(
-        {symbol(makeString("name_" + entry.name, entry.name)),
-         FlatSymbolRefAttr::get(entry.function.getSymNameAttr()),
-         symbol(makeRows("args_" + entry.name, entry.args)),
-         symbol(makeRows("results_" + entry.name, entry.results)),
-         number(entry.argCount), number(entry.resultCount),
-         number(entry.workspaceBytes)});
+    records.push_back({symbol(makeString("name_" + entry.name, entry.name)),
+                       FlatSymbolRefAttr::get(entry.function.getSymNameAttr()),
+                       symbol(makeRows("args_" + entry.name, entry.args)),
+                       symbol(makeRows("results_" + entry.name, entry.results)),
+                       number(entry.argCount), number(entry.resultCount),
+                       number(entry.workspaceBytes)});
   }
   SmallVector<ArrayRef<Attribute>> views(records.begin(), records.end());
   LLVM::GlobalOp entryTable = makeRecord(
@@ -381,16 +382,11 @@ void ModuleLowering::writeTables() {
       symbol(makeString("source_name", moduleString(kSourceAttr, ""))),
       symbol(makeString("strings", strings)),
       symbol(makeRows("weights", weightRows)),
-      symbol(makeRows("kernels_table", kernelRows)),
-      symbol(entryTable),
-      symbol(makeRows("eos_tokens", eos)),
-      number(tables.weights.size()),
-      number(kernelRows.size() / 2),
-      number(entries.size()),
-      number(eos.size()),
+      symbol(makeRows("kernels_table", kernelRows)), symbol(entryTable),
+      symbol(makeRows("eos_tokens", eos)), number(tables.weights.size()),
+      number(kernelRows.size() / 2), number(entries.size()), number(eos.size()),
       number(moduleInteger(kBosAttr, -1)),
-      number(moduleInteger(kContextAttr, 0)),
-      number(workspace),
+      number(moduleInteger(kContextAttr, 0)), number(workspace),
       number(moduleInteger(kExpertsPerTokenAttr, 0)),
       // Known when machine code is made; ds-translate fills it in.
       symbol(makeString(kCpuFeaturesGlobal, ""))};
@@ -415,8 +411,10 @@ LogicalResult ModuleLowering::run() {
   if (failed(collectWeights()))
     return failure();
   for (auto global : module.getOps<memref::GlobalOp>())
-    if (auto value = dyn_cast_or_null<ElementsAttr>(global.getInitialValueAttr()))
-      addConstant(global.getSymName(), value);
+    if (auto value =
+            dyn_cast_or_null<ElementsAttr>(global.getInitialValueAttr()))
+      if (failed(addConstant(global, global.getSymName(), value)))
+        return failure();
   addLocations();
   if (failed(lowerEntries()) || failed(mergeKernels()))
     return failure();

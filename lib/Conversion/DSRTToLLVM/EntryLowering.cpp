@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -59,9 +60,9 @@ Value EntryLowering::constant(int64_t value, unsigned width) {
 Value EntryLowering::byteOffset(Value base, int64_t bytes) {
   if (bytes == 0)
     return base;
-  return LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base,
-                             ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(
-                                 constant(bytes))});
+  return LLVM::GEPOp::create(
+      b, loc, pointer, b.getI8Type(), base,
+      ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(constant(bytes))});
 }
 
 /// Address of the data (field 0) or of a size (field 1..) of array[index].
@@ -131,10 +132,9 @@ void EntryLowering::unpackArguments() {
     Buffer buffer;
     buffer.data = load(pointer, fieldAddress(args, index, 0));
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
-      buffer.sizes.push_back(
-          type.isDynamicDim(dim)
-              ? load(i64, fieldAddress(args, index, 1 + dim))
-              : constant(type.getDimSize(dim)));
+      buffer.sizes.push_back(type.isDynamicDim(dim)
+                                 ? load(i64, fieldAddress(args, index, 1 + dim))
+                                 : constant(type.getDimSize(dim)));
     buffers[argument] = buffer;
   }
 }
@@ -235,8 +235,8 @@ LogicalResult EntryLowering::lowerDispatch(Operation *op) {
       if (type.isDynamicDim(dim))
         operands.push_back(found->second.sizes[dim]);
   }
-  auto call = LLVM::CallOp::create(b, loc, TypeRange{i32}, name.getValue(),
-                                   operands);
+  auto call =
+      LLVM::CallOp::create(b, loc, TypeRange{i32}, name.getValue(), operands);
   testStatus(call.getResult());
   return success();
 }
@@ -250,18 +250,17 @@ LogicalResult EntryLowering::lowerExpect(Operation *op) {
     return op->emitOpError("expected memrefs");
   Type element = getElementTypeOrSelf(expect.getActual().getType());
   Value size = constant(sizeof(dsrt_expectation));
-  Value record = LLVM::AllocaOp::create(b, loc, pointer, b.getI8Type(), size, 8);
+  Value record =
+      LLVM::AllocaOp::create(b, loc, pointer, b.getI8Type(), size, 8);
   auto store = [&](size_t offset, Value value) {
     LLVM::StoreOp::create(b, loc, value, byteOffset(record, offset));
   };
   auto f64 = [&](APFloat value) {
-    return LLVM::ConstantOp::create(
-        b, loc, b.getF64Type(), b.getF64FloatAttr(value.convertToDouble()));
+    return LLVM::ConstantOp::create(b, loc, b.getF64Type(),
+                                    b.getF64FloatAttr(value.convertToDouble()));
   };
-  auto global = tables.globals.find(
-      ("location:" + Twine(reinterpret_cast<uintptr_t>(op))).str());
-  Value location = LLVM::AddressOfOp::create(b, loc, pointer,
-                                             global->second.getValue());
+  Value location = LLVM::AddressOfOp::create(
+      b, loc, pointer, tables.locations.lookup(op).getValue());
   store(offsetof(dsrt_expectation, location), location);
   store(offsetof(dsrt_expectation, actual), actual->second.data);
   store(offsetof(dsrt_expectation, expected), expected->second.data);
@@ -283,9 +282,12 @@ LogicalResult EntryLowering::lowerCopy(memref::CopyOp op) {
   if (source == buffers.end() || target == buffers.end())
     return op.emitOpError("expected contiguous buffers");
   Type element = getElementTypeOrSelf(op.getSource().getType());
-  Value bytes = LLVM::MulOp::create(
-      b, loc, elementCount(source->second),
-      constant(std::max(1u, element.getIntOrFloatBitWidth() / 8)));
+  if (!element.isIntOrIndexOrFloat())
+    return op.emitOpError("expected elements that are numbers, got ")
+           << element;
+  unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+  Value bytes = LLVM::MulOp::create(b, loc, elementCount(source->second),
+                                    constant(llvm::divideCeil(bits, 8u)));
   LLVM::MemmoveOp::create(b, loc, target->second.data, source->second.data,
                           bytes, /*isVolatile=*/false);
   return success();
@@ -313,12 +315,13 @@ LogicalResult EntryLowering::lowerGetWeight(Operation *op) {
   auto index = tables.weights.find(weight.getWeight());
   auto global = tables.globals.find(weight.getWeight());
   if (global != tables.globals.end())
-    buffer.data = LLVM::AddressOfOp::create(b, loc, pointer,
-                                            global->second.getValue());
+    buffer.data =
+        LLVM::AddressOfOp::create(b, loc, pointer, global->second.getValue());
   else if (index != tables.weights.end())
     buffer.data = load(pointer, byteOffset(weights, index->second * 8));
   else
-    return op->emitOpError() << "names no weight: '" << weight.getWeight() << "'";
+    return op->emitOpError()
+           << "names no weight: '" << weight.getWeight() << "'";
   for (int64_t size : type.getShape())
     buffer.sizes.push_back(constant(size));
   buffers[weight.getResult()] = buffer;
@@ -336,18 +339,21 @@ LogicalResult EntryLowering::lower(Operation *op) {
         return success();
       })
       .Case<memref::CopyOp>([&](auto copy) { return lowerCopy(copy); })
-      .Case<memref::CastOp>([&](memref::CastOp cast) {
+      .Case<memref::CastOp>([&](memref::CastOp cast) -> LogicalResult {
         auto found = buffers.find(cast.getSource());
         if (found == buffers.end())
-          return failure();
+          return cast.emitOpError("expected a cast of a buffer");
         Buffer buffer = found->second;
         buffers[cast.getResult()] = buffer;
         return success();
       })
-      .Case<memref::GetGlobalOp>([&](memref::GetGlobalOp get) {
+      .Case<memref::GetGlobalOp>([&](memref::GetGlobalOp get) -> LogicalResult {
+        StringAttr global = tables.globals.lookup(get.getName());
+        if (!global)
+          return get.emitOpError("expected a global that has a value");
         Buffer buffer;
-        buffer.data = LLVM::AddressOfOp::create(
-            b, loc, pointer, tables.globals.lookup(get.getName()).getValue());
+        buffer.data =
+            LLVM::AddressOfOp::create(b, loc, pointer, global.getValue());
         for (int64_t size : get.getType().getShape())
           buffer.sizes.push_back(constant(size));
         buffers[get.getResult()] = buffer;

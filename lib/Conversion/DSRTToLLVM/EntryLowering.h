@@ -1,4 +1,4 @@
-//===- EntryLowering.h - One host function to LLVM ---------------*- C++ -*-===//
+//===- EntryLowering.h - One host function to LLVM --------------*- C++ -*-===//
 
 #ifndef LIB_CONVERSION_DSRTTOLLVM_ENTRYLOWERING_H
 #define LIB_CONVERSION_DSRTTOLLVM_ENTRYLOWERING_H
@@ -21,6 +21,8 @@ struct ModuleTables {
   llvm::StringMap<int64_t> weights;
   /// LLVM global that holds a weight given inline or a constant, by symbol.
   llvm::StringMap<StringAttr> globals;
+  /// LLVM global that holds the location of a dsrt.expect, as text.
+  llvm::DenseMap<Operation *, StringAttr> locations;
   /// How many dispatches name a kernel.
   llvm::MapVector<StringAttr, int64_t> callSites;
 };

@@ -31,3 +31,29 @@ module {
   // expected-error @below {{names the key 'same', as another weight does}}
   deepseek.weight @b from "same" : tensor<4xf32>
 }
+
+// -----
+
+module {
+  memref.global "private" @g : memref<4xf32> = uninitialized
+  func.func @no_value() -> memref<4xf32> {
+    // expected-error @below {{expected a global that has a value}}
+    %g = memref.get_global @g : memref<4xf32>
+    return %g : memref<4xf32>
+  }
+}
+
+// -----
+
+module {
+  // expected-error @below {{expected a constant of integers or floats, got 'tensor<4xindex>'}}
+  memref.global "private" constant @g : memref<4xindex> = dense<1>
+}
+
+// -----
+
+// The runtime passes addresses: a buffer has to be contiguous.
+// expected-error @below {{an entry cannot have a value of type 'memref<4x4xf32, strided<[8, 1]>>'}}
+func.func @strided(%x: memref<4x4xf32, strided<[8, 1]>>) {
+  return
+}
