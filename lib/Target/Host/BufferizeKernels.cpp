@@ -56,6 +56,19 @@ Value destinationOf(Value value) {
   return value;
 }
 
+/// A kernel has an out of the type of each result, after its inputs.
+LogicalResult verifyOuts(func::FuncOp func) {
+  ArrayRef<Type> arguments = func.getArgumentTypes();
+  ArrayRef<Type> results = func.getResultTypes();
+  if (results.size() <= arguments.size() &&
+      results == arguments.take_back(results.size()) &&
+      llvm::all_of(results, llvm::IsaPred<RankedTensorType>))
+    return success();
+  return func.emitError("expected a kernel whose last arguments are the outs "
+                        "of its results, got ")
+         << func.getFunctionType();
+}
+
 /// Results that are not made in their out are copied there; inputs may not be
 /// written.
 void prepareFunction(func::FuncOp func) {
@@ -229,6 +242,8 @@ struct BufferizeKernels
         func.emitError("expected a kernel function with one block");
         return signalPassFailure();
       }
+      if (failed(verifyOuts(func)))
+        return signalPassFailure();
       prepareFunction(func);
     }
     if (failed(bufferize(module)))

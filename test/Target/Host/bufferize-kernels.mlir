@@ -72,3 +72,11 @@ func.func @whole_stack(%w: tensor<8x16xf32> {dsrt.stacked}, %out: tensor<8x16xf3
   %copy = linalg.copy ins(%w : tensor<8x16xf32>) outs(%out : tensor<8x16xf32>) -> tensor<8x16xf32>
   return %copy : tensor<8x16xf32>
 }
+
+// -----
+
+// expected-error @below {{expected a kernel whose last arguments are the outs of its results, got '() -> tensor<4xf32>'}}
+func.func @no_out() -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<4xf32>
+  return %e : tensor<4xf32>
+}
