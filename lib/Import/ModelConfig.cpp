@@ -115,6 +115,8 @@ void ConfigReader::readSizes() {
   config.numMtpModules =
       fields.integer("num_nextn_predict_layers", 0, kMaxMtpModules, 0);
   config.normEpsilon = fields.number("rms_norm_eps", 0, 1, 1e-6);
+  if (config.normEpsilon == 0)
+    fields.expected("rms_norm_eps", "a positive number");
   config.maxPositions =
       fields.integer("max_position_embeddings", 1, kMaxPositions);
 }
