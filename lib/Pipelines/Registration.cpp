@@ -86,9 +86,7 @@ void deepseek::registerPasses() {
   registerDeepSeekTransformsPasses();
   registerPipelines();
   registerTransformsPasses();
-  registerConvertDeepSeekToLinalg();
   registerUpstreamConversions();
-  registerDeepSeekTargetPasses();
   arith::registerArithPasses();
   bufferization::registerBufferizationPasses();
   memref::registerMemRefPasses();

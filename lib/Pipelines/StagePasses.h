@@ -1,5 +1,4 @@
-//===- StagePasses.h - What a compile does between its passes ----*- C++
-//-*-===//
+//===- StagePasses.h - What a compile does between its passes ---*- C++ -*-===//
 
 #ifndef LIB_PIPELINES_STAGEPASSES_H
 #define LIB_PIPELINES_STAGEPASSES_H

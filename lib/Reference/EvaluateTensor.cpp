@@ -1,7 +1,7 @@
 //===- EvaluateTensor.cpp - Ops of the tensor dialect ---------------------===//
 //
 // Shapes, slices and elements. `tensor.generate` has a region: see
-// Evaluator.cpp.
+// EvaluateControlFlow.cpp.
 //
 //===----------------------------------------------------------------------===//
 

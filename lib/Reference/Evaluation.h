@@ -1,5 +1,4 @@
-//===- Evaluation.h - One op in evaluation --------------------------*- C++
-//-*-===//
+//===- Evaluation.h - One op in evaluation ----------------------*- C++ -*-===//
 //
 // What the evaluator's parts, one per dialect, get and give back.
 //

@@ -1,5 +1,4 @@
-//===- Loops.h - What several families of the reference share ----*- C++
-//-*-===//
+//===- Loops.h - What several families of the reference share ---*- C++ -*-===//
 //
 // The one matrix product, RMSNorm and SiLU of the reference in f32, and the
 // checks of shapes and indices.

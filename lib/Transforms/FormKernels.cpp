@@ -3,13 +3,17 @@
 // Outlines the ops on tensors of every function into the nested module
 // @kernels:
 //
-//   %w = deepseek.dequantize %q, %s         func.func @linear_1536x7168_f8(%x,
-//   %q, %s, %out) { %y = deepseek.linear %x, %w               %w =
-//   deepseek.dequantize %q, %s
-//                                             %y = deepseek.linear %x, %w
-//   ->                                        return %y
-//   %e = tensor.empty(%t)                   }
+//   %w = deepseek.dequantize %q, %s
+//   %y = deepseek.linear %x, %w
+//   ->
+//   %e = tensor.empty(%t)
 //   %y = dsrt.dispatch @kernels::@linear_1536x7168_f8 ins(%x, %q, %s) outs(%e)
+//
+//   func.func @linear_1536x7168_f8(%x, %q, %s, %out) {
+//     %w = deepseek.dequantize %q, %s
+//     %y = deepseek.linear %x, %w
+//     return %y
+//   }
 //
 // An op is one of three: a *view* (slices, reshapes, dequantize, constants),
 // which every kernel that reads it clones; *host* business (weights, sizes,

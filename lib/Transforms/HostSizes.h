@@ -1,5 +1,4 @@
-//===- HostSizes.h - Sizes of tensors as host values -------------*- C++
-//-*-===//
+//===- HostSizes.h - Sizes of tensors as host values ------------*- C++ -*-===//
 //
 // Says for every tensor of a function what its sizes are in terms of sizes of
 // the function's arguments and index arithmetic on them. Equal sizes are one

@@ -1,5 +1,4 @@
-//===- KernelTable.h - The kernels of a module, each once --------*- C++
-//-*-===//
+//===- KernelTable.h - The kernels of a module, each once -------*- C++ -*-===//
 //
 // Turns a group of ops into a call of a kernel function: finds an equal one
 // that exists or makes it. Two groups are equal if their ops, attributes, types

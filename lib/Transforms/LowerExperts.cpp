@@ -3,11 +3,12 @@
 // Rewrites `experts` into sorting by expert and one product per weight stack:
 //
 //   y = experts(x, scores, indices, gate, up, down, shared)
-//
+//   ->
 //   rows, offsets, source = moe_dispatch(x, indices)
-//   g = grouped_linear(rows, gate, offsets);  u = grouped_linear(rows, up,
-//   offsets) d = grouped_linear(swiglu(g, u), down, offsets) y = moe_combine(d,
-//   source, scores, shared)
+//   g = grouped_linear(rows, gate, offsets)
+//   u = grouped_linear(rows, up, offsets)
+//   d = grouped_linear(swiglu(g, u), down, offsets)
+//   y = moe_combine(d, source, scores, shared)
 //
 // It does not merge gate and up; a target that walks both at once may.
 //

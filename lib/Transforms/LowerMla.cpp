@@ -2,12 +2,14 @@
 //
 // Rewrites `mla` into one of its two forms. With kv_b = [w_uk; w_uv] per head:
 //
-//   expanded:                                  absorbed:
-//     rows = cache_gather(cache)                 q' = head_linear(q_nope,
-//     w_uk^T) kv   = linear(rows[:, :C], kv_b)           y' =
-//     latent_attention(q', q_rope, cache) y    = attention(q_nope, q_rope, y  =
-//     head_linear(y', w_uv)
-//                      kv, rows[:, C:])
+//   expanded:
+//     rows = cache_gather(cache)
+//     kv   = linear(rows[:, :C], kv_b)
+//     y    = attention(q_nope, q_rope, kv, rows[:, C:])
+//   absorbed:
+//     q' = head_linear(q_nope, w_uk^T)
+//     y' = latent_attention(q', q_rope, cache)
+//     y  = head_linear(y', w_uv)
 //
 // Slices and reshapes are views, which the kernels that read them take over: no
 // form copies anything. It does not look at sizes to choose; `form` says which.

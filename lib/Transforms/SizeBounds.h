@@ -1,5 +1,4 @@
-//===- SizeBounds.h - The largest size an entry may meet ---------*- C++
-//-*-===//
+//===- SizeBounds.h - The largest size an entry may meet --------*- C++ -*-===//
 //
 // Bounds of the sizes of one entry, from the names that `deepseek.dims` gives
 // to the dimensions of its arguments.

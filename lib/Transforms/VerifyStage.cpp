@@ -71,8 +71,8 @@ static bool isHostOp(Stage stage, Operation *op) {
     if (isa<MlaOp, ExpertsOp>(op) && stage >= Fuse)
       return false;
     if (dialect == "shard")
-      return stage == Graph || name == "shard.grid" ||
-             !(name == "shard.shard" || name == "shard.sharding");
+      return stage == Graph ||
+             (name != "shard.shard" && name != "shard.sharding");
     return dialect == "deepseek" || dialect == "tensor" || dialect == "arith" ||
            dialect == "math" || dialect == "check" || dialect == "func";
   }

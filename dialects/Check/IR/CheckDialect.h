@@ -1,5 +1,4 @@
-//===- CheckDialect.h - The check dialect ------------------------*- C++
-//-*-===//
+//===- CheckDialect.h - The check dialect -----------------------*- C++ -*-===//
 //
 // Expectations inside of a program. See CheckOps.td.
 //

@@ -1,5 +1,4 @@
-//===- DSRTDialect.h - The dsrt dialect --------------------------*- C++
-//-*-===//
+//===- DSRTDialect.h - The dsrt dialect -------------------------*- C++ -*-===//
 //
 // The host program of a compiled model. See DSRTOps.td.
 //

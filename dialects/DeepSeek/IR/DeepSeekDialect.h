@@ -1,5 +1,4 @@
-//===- DeepSeekDialect.h - The deepseek dialect ------------------*- C++
-//-*-===//
+//===- DeepSeekDialect.h - The deepseek dialect -----------------*- C++ -*-===//
 //
 // Declarations of the dialect, its attributes and its ops. Their meaning is
 // said in the .td files beside this one.

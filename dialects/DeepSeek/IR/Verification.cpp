@@ -2,6 +2,7 @@
 
 #include "dialects/DeepSeek/IR/Verification.h"
 
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;

@@ -1,5 +1,4 @@
-//===- Verification.h - What the verifiers share -----------------*- C++
-//-*-===//
+//===- Verification.h - What the verifiers share ----------------*- C++ -*-===//
 //
 // Shapes written as letters, as in the constraints of the ops' documentation,
 // and the checks that more than one family of ops needs. Private to the

@@ -1,4 +1,4 @@
-//===- Passes.h - Conversions between dialects -------------------*- C++ -*-===//
+//===- Passes.h - Conversions between dialects ------------------*- C++ -*-===//
 
 #ifndef DEEPSEEK_CONVERSION_PASSES_H
 #define DEEPSEEK_CONVERSION_PASSES_H

@@ -1,5 +1,4 @@
-//===- Registration.h - What the tools know ----------------------*- C++
-//-*-===//
+//===- Registration.h - What the tools know ---------------------*- C++ -*-===//
 //
 // The dialects and passes of the compiler, for the tools that read IR. Only
 // what the design uses is registered: a smaller tool is easier to learn.

@@ -1,5 +1,4 @@
-//===- Stages.h - The eight stages of a compile ------------------*- C++
-//-*-===//
+//===- Stages.h - The eight stages of a compile -----------------*- C++ -*-===//
 //
 // graph, shard, fuse, quantize, kernels, buffers, device, llvm: what holds
 // after each, and the pass pipelines that get a module there.

@@ -1,5 +1,4 @@
-//===- Evaluator.h - Runs a module of tensor programs ------------*- C++
-//-*-===//
+//===- Evaluator.h - Runs a module of tensor programs -----------*- C++ -*-===//
 //
 // Interprets functions of a module whose values are tensors and scalars (stages
 // graph to kernels): func, arith, math, tensor, scf, linalg, deepseek, check

@@ -1,5 +1,4 @@
-//===- Ops.h - The definition of every deepseek op ---------------*- C++
-//-*-===//
+//===- Ops.h - The definition of every deepseek op --------------*- C++ -*-===//
 //
 // One function per op of the deepseek dialect, on tensors, without MLIR. A
 // function computes in f32, sums in ascending order of the inner index and

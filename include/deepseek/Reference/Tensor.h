@@ -1,5 +1,4 @@
-//===- Tensor.h - A tensor of the reference evaluator ------------*- C++
-//-*-===//
+//===- Tensor.h - A tensor of the reference evaluator -----------*- C++ -*-===//
 //
 // A shape, an element type and row-major bytes. Copies share their bytes; a
 // copy is made when a shared tensor is written. Conversions between element

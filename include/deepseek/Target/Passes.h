@@ -1,4 +1,4 @@
-//===- Passes.h - Passes that know a target ----------------------*- C++ -*-===//
+//===- Passes.h - Passes that know a target ---------------------*- C++ -*-===//
 
 #ifndef DEEPSEEK_TARGET_PASSES_H
 #define DEEPSEEK_TARGET_PASSES_H

@@ -1,5 +1,4 @@
-//===- Passes.h - Transformations of a model ---------------------*- C++
-//-*-===//
+//===- Passes.h - Transformations of a model --------------------*- C++ -*-===//
 
 #ifndef DEEPSEEK_TRANSFORMS_PASSES_H
 #define DEEPSEEK_TRANSFORMS_PASSES_H

@@ -76,9 +76,7 @@ llvm::Expected<std::string> deepseek::resolveChip(StringRef chip) {
   std::unique_ptr<llvm::MCSubtargetInfo> info(
       (*target)->createMCSubtargetInfo(triple, "", ""));
   // LLVM asks for 64-bit processors only later, and then aborts.
-  bool is64Bit = chip.starts_with("x86-64") ||
-                 info->isCPUStringValid(chip);
-  if (info->isCPUStringValid(chip) && is64Bit) {
+  if (info->isCPUStringValid(chip)) {
     std::unique_ptr<llvm::MCSubtargetInfo> exact(
         (*target)->createMCSubtargetInfo(triple, chip, ""));
     if (!triple.isX86() || exact->checkFeatures("+64bit"))
@@ -142,12 +140,12 @@ public:
     SmallString<128> model(path);
     model += ".%%%%%%.tmp";
     llvm::Expected<llvm::sys::fs::TempFile> file =
-        llvm::sys::fs::TempFile::create(
-            model, llvm::sys::fs::all_read | llvm::sys::fs::all_write);
+        llvm::sys::fs::TempFile::create(model, llvm::sys::fs::all_read |
+                                                   llvm::sys::fs::all_write);
     if (!file)
-      return llvm::createStringError(
-          "cannot write '%s': %s", path.str().c_str(),
-          llvm::toString(file.takeError()).c_str());
+      return llvm::createStringError("cannot write '%s': %s",
+                                     path.str().c_str(),
+                                     llvm::toString(file.takeError()).c_str());
     return PendingFile(std::move(*file), path);
   }
   PendingFile(PendingFile &&) = default;
@@ -214,16 +212,32 @@ static llvm::Error writeInPlace(StringRef path, StringRef bytes) {
   return writeBytes(out, path, bytes);
 }
 
-/// The features of x86 processors that code generation makes use of and that not
-/// all of them have, in LLVM's names.
+/// The features of x86 processors that code generation makes use of and that
+/// not all of them have, in LLVM's names.
 static constexpr StringLiteral kX86Features[] = {
-    "sse4.2",      "popcnt",       "lzcnt",           "avx",
-    "f16c",        "fma",          "avx2",            "bmi",
-    "bmi2",        "avx512f",      "avx512cd",        "avx512bw",
-    "avx512dq",    "avx512vl",     "avx512vbmi",      "avx512vbmi2",
-    "avx512vnni",  "avx512bitalg", "avx512vpopcntdq", "avx512bf16",
+    "sse4.2",
+    "popcnt",
+    "lzcnt",
+    "avx",
+    "f16c",
+    "fma",
+    "avx2",
+    "bmi",
+    "bmi2",
+    "avx512f",
+    "avx512cd",
+    "avx512bw",
+    "avx512dq",
+    "avx512vl",
+    "avx512vbmi",
+    "avx512vbmi2",
+    "avx512vnni",
+    "avx512bitalg",
+    "avx512vpopcntdq",
+    "avx512bf16",
     "avx512fp16",
-    "gfni"};
+    "gfni",
+};
 
 /// Writes down which of them `machine` has, so that the runtime can refuse a
 /// processor instead of dying of an illegal instruction.
@@ -239,9 +253,9 @@ static void recordFeatures(llvm::Module &module,
       text += (text.empty() ? "" : " ") + feature.str();
   llvm::Constant *value =
       llvm::ConstantDataArray::getString(module.getContext(), text);
-  auto *filled = new llvm::GlobalVariable(
-      module, value->getType(), /*isConstant=*/true, global->getLinkage(),
-      value);
+  auto *filled =
+      new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                               global->getLinkage(), value);
   filled->takeName(global);
   global->replaceAllUsesWith(filled);
   global->eraseFromParent();
@@ -346,10 +360,10 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
 static llvm::Error checkStage(ModuleOp module, ArtifactKind kind) {
   for (Operation &op : *module.getBody())
     if (op.getName().getDialectNamespace() != "llvm")
-      return llvm::createStringError(
-          "expected a module of stage 'llvm', found '%s'; run the stages before "
-          "it",
-          op.getName().getStringRef().str().c_str());
+      return llvm::createStringError("expected a module of stage 'llvm', found "
+                                     "'%s'; run the stages before "
+                                     "it",
+                                     op.getName().getStringRef().str().c_str());
   if (isLinked(kind) && !module.lookupSymbol("dsrt_module_query"))
     return llvm::createStringError(
         "the module has no 'dsrt_module_query', so nothing could run it; "
@@ -382,12 +396,12 @@ llvm::Error deepseek::writeArtifact(ModuleOp module,
   llvm::raw_svector_ostream stream(buffer);
   if (options.kind == ArtifactKind::LLVMIR)
     llvmModule->print(stream, nullptr);
-  else if (llvm::Error error = emitMachineCode(
-               *llvmModule, **machine,
-               options.kind == ArtifactKind::Assembly
-                   ? llvm::CodeGenFileType::AssemblyFile
-                   : llvm::CodeGenFileType::ObjectFile,
-               stream))
+  else if (llvm::Error error =
+               emitMachineCode(*llvmModule, **machine,
+                               options.kind == ArtifactKind::Assembly
+                                   ? llvm::CodeGenFileType::AssemblyFile
+                                   : llvm::CodeGenFileType::ObjectFile,
+                               stream))
     return error;
   StringRef bytes(buffer.data(), buffer.size());
   if (isWrittenInPlace(path))

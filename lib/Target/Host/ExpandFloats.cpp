@@ -62,7 +62,8 @@ public:
   Value k(Value like, int64_t value) { return constant(like.getType(), value); }
   Value kf(Value like, double value) { return constant(like.getType(), value); }
 
-  template <typename Op> Value make(Value lhs, Value rhs) {
+  template <typename Op>
+  Value make(Value lhs, Value rhs) {
     return Op::create(b, lhs, rhs);
   }
   Value land(Value x, int64_t mask) {
@@ -115,7 +116,8 @@ private:
 /// A magnitude of `exponentBits` and `mantissaBits` whose exponent has `bias`,
 /// as the bits of an f32. Zero exponents (subnormals) go through an integer
 /// conversion, which is exact and meets no f32 subnormal.
-Value widenSmallFloat(Expander &e, Value magnitude, int mantissaBits, int bias) {
+Value widenSmallFloat(Expander &e, Value magnitude, int mantissaBits,
+                      int bias) {
   Value shifted = e.shl(magnitude, 23 - mantissaBits);
   Value normal = e.add(shifted, int64_t(127 - bias) << 23);
   Value asFloat = arith::UIToFPOp::create(e.b, e.f32(), magnitude);
@@ -131,9 +133,8 @@ Value extendFp8(Expander &e, Value x, Type element) {
   Value bits = e.zext(e.i(32), e.bitcast(e.i(8), x));
   if (isa<Float8E8M0FNUType>(element)) {
     // 2^(bits - 127); 0 is 2^-127, a subnormal f32; 255 is NaN.
-    Value value = e.select(
-        e.cmp(arith::CmpIPredicate::eq, bits, e.k(bits, 0)),
-        e.k(bits, 1 << 22), e.shl(bits, 23));
+    Value value = e.select(e.cmp(arith::CmpIPredicate::eq, bits, e.k(bits, 0)),
+                           e.k(bits, 1 << 22), e.shl(bits, 23));
     value = e.select(e.cmp(arith::CmpIPredicate::eq, bits, e.k(bits, 255)),
                      e.k(bits, 0x7FC00000), value);
     return e.bitcast(e.f32(), value);
@@ -143,16 +144,16 @@ Value extendFp8(Expander &e, Value x, Type element) {
   Value value = widenSmallFloat(e, magnitude, e4m3 ? 3 : 2, e4m3 ? 7 : 15);
   Value nan = e.k(bits, 0x7FC00000);
   if (e4m3) {
-    value = e.select(e.cmp(arith::CmpIPredicate::eq, magnitude,
-                           e.k(bits, 0x7F)),
-                     nan, value);
+    value =
+        e.select(e.cmp(arith::CmpIPredicate::eq, magnitude, e.k(bits, 0x7F)),
+                 nan, value);
   } else {
-    value = e.select(e.cmp(arith::CmpIPredicate::eq, magnitude,
-                           e.k(bits, 0x7C)),
-                     e.k(bits, 0x7F800000), value);
-    value = e.select(e.cmp(arith::CmpIPredicate::ugt, magnitude,
-                           e.k(bits, 0x7C)),
-                     nan, value);
+    value =
+        e.select(e.cmp(arith::CmpIPredicate::eq, magnitude, e.k(bits, 0x7C)),
+                 e.k(bits, 0x7F800000), value);
+    value =
+        e.select(e.cmp(arith::CmpIPredicate::ugt, magnitude, e.k(bits, 0x7C)),
+                 nan, value);
   }
   Value sign = e.shl(e.land(bits, 0x80), 24);
   return e.bitcast(e.f32(), e.lor(value, sign));
@@ -172,13 +173,13 @@ Value truncateToE4M3(Expander &e, Value x, Type result) {
   // Subnormal results: adding 2^14 leaves multiples of 2^-9 in the low bits.
   Value shifter = e.constant(e.f32(), 16384.0);
   Value small = e.bitcast(e.f32(), magnitude);
-  Value subnormal = e.add(e.bitcast(e.i(32), e.addf(small, shifter)),
-                          -int64_t(0x46800000));
+  Value subnormal =
+      e.add(e.bitcast(e.i(32), e.addf(small, shifter)), -int64_t(0x46800000));
   Value isNormal = e.cmp(arith::CmpIPredicate::uge, magnitude,
                          e.k(bits, 0x3C800000)); // 2^-6
   Value code = e.select(isNormal, normal, subnormal);
-  Value isNan = e.cmp(arith::CmpIPredicate::ugt, magnitude,
-                      e.k(bits, 0x7F800000));
+  Value isNan =
+      e.cmp(arith::CmpIPredicate::ugt, magnitude, e.k(bits, 0x7F800000));
   code = e.select(isNan, e.k(bits, 0x7F), code);
   return e.bitcast(result, e.trunc(e.i(8), e.lor(code, sign)));
 }
@@ -265,9 +266,9 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     Value n = arith::SubFOp::create(e.b, shifted, shifter);
     Value r = e.fma(n, e.kf(x, -0.693145751953125), bounded);
     r = e.fma(n, e.kf(x, -1.428606765330187e-06), r);
-    Value p = e.polynomial(r, {1.0, 1.0, 0.5, 0.16666665459, 4.1665795894e-2,
-                               8.3334519073e-3, 1.3981999507e-3,
-                               1.9875691500e-4});
+    Value p =
+        e.polynomial(r, {1.0, 1.0, 0.5, 0.16666665459, 4.1665795894e-2,
+                         8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4});
     // 2^n in two steps, since n may be 128.
     Value exponent =
         arith::SubIOp::create(e.b, e.bitcast(e.i(32), shifted),
@@ -278,11 +279,10 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
       return e.bitcast(e.f32(), e.shl(e.add(k, 127), 23));
     };
     Value result = e.mulf(e.mulf(p, power(half)), power(rest));
-    result = e.select(e.cmp(arith::CmpFPredicate::OLT, x, low),
-                      e.kf(x, 0.0), result);
-    result = e.select(
-        e.cmp(arith::CmpFPredicate::OGT, x, high),
-        e.kf(x, std::numeric_limits<double>::infinity()), result);
+    result = e.select(e.cmp(arith::CmpFPredicate::OLT, x, low), e.kf(x, 0.0),
+                      result);
+    result = e.select(e.cmp(arith::CmpFPredicate::OGT, x, high),
+                      e.kf(x, std::numeric_limits<double>::infinity()), result);
     result = e.select(e.cmp(arith::CmpFPredicate::UNO, x, x), x, result);
     rewriter.replaceOp(op, result);
     return success();
@@ -300,9 +300,9 @@ struct ExpandRsqrt : OpRewritePattern<math::RsqrtOp> {
   }
 };
 
-/// sin(x) or cos(x) of an f32: x - n pi/2 in f64 with pi/2 in two parts, then the
-/// Taylor polynomial of |r| <= pi/4, whose error is below 1e-15; good for |x| up
-/// to 2^30, far beyond any position.
+/// sin(x) or cos(x) of an f32: x - n pi/2 in f64 with pi/2 in two parts, then
+/// the Taylor polynomial of |r| <= pi/4, whose error is below 1e-15; good for
+/// |x| up to 2^30, far beyond any position.
 template <typename Op, int64_t quadrantOffset>
 struct ExpandSinCos : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -318,16 +318,16 @@ struct ExpandSinCos : OpRewritePattern<Op> {
     Value r = e.fma(n, e.kf(x, -1.5707963267948966), x);
     r = e.fma(n, e.kf(x, -6.123233995736766e-17), r);
     Value r2 = e.mulf(r, r);
-    Value sine = e.polynomial(
-        r2, {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880,
-             -1.0 / 39916800, 1.0 / 6227020800.0, -1.0 / 1307674368000.0});
+    Value sine = e.polynomial(r2, {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040,
+                                   1.0 / 362880, -1.0 / 39916800,
+                                   1.0 / 6227020800.0, -1.0 / 1307674368000.0});
     sine = e.mulf(sine, r);
     Value cosine = e.polynomial(
         r2, {1.0, -0.5, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800,
              1.0 / 479001600.0, -1.0 / 87178291200.0, 1.0 / 20922789888000.0});
     Value quadrant = e.add(e.bitcast(e.i(64), shifted), quadrantOffset);
-    Value isCosine = e.cmp(arith::CmpIPredicate::ne, e.land(quadrant, 1),
-                           e.k(quadrant, 0));
+    Value isCosine =
+        e.cmp(arith::CmpIPredicate::ne, e.land(quadrant, 1), e.k(quadrant, 0));
     Value result = e.select(isCosine, cosine, sine);
     Value sign = e.shl(e.land(quadrant, 2), 62);
     Value bits = arith::XOrIOp::create(e.b, e.bitcast(e.i(64), result), sign);

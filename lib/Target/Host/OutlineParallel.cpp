@@ -6,10 +6,10 @@
 // of what the body captures:
 //
 //   scf.forall (%i, %j) in (%n, 8) { body }
-//   ->  %status = llvm.call @dsrt_parallel(%call, @k_range_0, %context, %n*8,
-//   1)
-//       func @k_range_0(%context, %begin, %end) {
-//         scf.for %linear = %begin to %end { %i = %linear / 8 ... body } }
+//   ->
+//   %status = llvm.call @dsrt_parallel(%call, @k_range_0, %context, %n*8, 1)
+//   func @k_range_0(%context, %begin, %end) {
+//     scf.for %linear = %begin to %end { %i = %linear / 8 ... body } }
 //
 // Stack memory is moved to the start of the function it ends up in.
 //

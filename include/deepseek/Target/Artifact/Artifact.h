@@ -1,4 +1,4 @@
-//===- Artifact.h - From the LLVM dialect to files ---------------*- C++ -*-===//
+//===- Artifact.h - From the LLVM dialect to files --------------*- C++ -*-===//
 //
 // The end of a compile: a module of stage `llvm` becomes LLVM IR, assembly, an
 // object, a shared object or a standalone executable.
@@ -24,7 +24,8 @@ struct ArtifactOptions {
   std::string chip = "native";
   /// Folder of libdsrt.a, for executables.
   std::string runtimeDir;
-  /// C++ compiler driver that links; empty: the first of clang++-22, clang++, c++.
+  /// C++ compiler driver that links; empty: the first of clang++-22, clang++,
+  /// c++.
   std::string linker;
 };
 
@@ -32,8 +33,9 @@ struct ArtifactOptions {
 /// lists the choices.
 llvm::Expected<std::string> resolveChip(StringRef chip);
 
-/// An error if no artifact of this kind can be written to `path`: an empty name,
-/// a folder, a device for the linker. For callers that want to know it early.
+/// An error if no artifact of this kind can be written to `path`: an empty
+/// name, a folder, a device for the linker. For callers that want to know it
+/// early.
 llvm::Error checkOutput(StringRef path, ArtifactKind kind);
 
 /// Writes `module`, which must be of stage `llvm`, to `path`. A file appears

@@ -1,4 +1,4 @@
-//===- Pipelines.h - Stages of the host target -------------------*- C++ -*-===//
+//===- Pipelines.h - Stages of the host target ------------------*- C++ -*-===//
 //
 // What the host target adds to the two last stages of a compile.
 //
@@ -11,8 +11,8 @@
 
 namespace mlir::deepseek {
 
-/// Stage `device` on the host: the functions of the nested module @kernels become
-/// LLVM functions with the lowered kernel ABI. On the top-level module.
+/// Stage `device` on the host: the functions of the nested module @kernels
+/// become LLVM functions with the lowered kernel ABI. On the top-level module.
 void buildHostDevicePipeline(OpPassManager &pm);
 
 /// Stage `llvm`: the host program becomes LLVM, its tables are written, and
