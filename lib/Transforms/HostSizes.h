@@ -42,7 +42,7 @@ private:
   func::FuncOp func;
   DenseMap<Value, SmallVector<OpFoldResult>> known;
   DenseMap<Value, OpFoldResult> resolved;
-  /// Index arithmetic made so far, by op name and operands.
+  /// Index arithmetic made so far, by op name, attributes and operands.
   std::map<std::pair<const void *, std::vector<const void *>>, Value>
       arithmetic;
 };

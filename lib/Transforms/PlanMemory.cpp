@@ -347,6 +347,10 @@ struct PlanMemory : deepseek::impl::PlanMemoryBase<PlanMemory> {
         return getOperation().emitError()
                << name << " expected to be from " << least << " to "
                << limit - 1 << ", got " << value;
+    if (model && model.getInt() < 1)
+      return getOperation().emitError()
+             << "'" << kContextAttr << "' expected to be at least 1, got "
+             << model;
     if (context == 0)
       return std::min(kDefaultContext,
                       model ? model.getInt() : kDefaultContext);

@@ -71,3 +71,9 @@ func.func @elements() -> memref<4xcomplex<f32>> {
   %a = memref.alloc() : memref<4xcomplex<f32>>
   return %a : memref<4xcomplex<f32>>
 }
+
+// -----
+
+// expected-error @+1 {{'deepseek.context' expected to be at least 1, got -5 : i64}}
+module attributes {deepseek.context = -5 : i64} {
+}
