@@ -180,9 +180,10 @@ void ModuleLowering::declareRuntime() {
 LogicalResult ModuleLowering::addConstant(Operation *op, StringRef symbol,
                                           ElementsAttr value) {
   Type element = value.getElementType();
-  if (!element.isIntOrFloat())
-    return op->emitOpError("expected a constant of integers or floats, got ")
-           << value.getType();
+  if (!element.isIntOrFloat() || isa<SparseElementsAttr>(value))
+    return op->emitOpError("expected a dense constant of integers or floats, "
+                           "got ")
+           << value;
   Attribute attribute = value;
   if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
     if (element.isFloat(8)) // LLVM has no FP8: the same bits as integers

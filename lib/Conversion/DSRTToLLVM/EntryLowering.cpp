@@ -249,6 +249,10 @@ LogicalResult EntryLowering::lowerExpect(Operation *op) {
   if (actual == buffers.end() || expected == buffers.end())
     return op->emitOpError("expected memrefs");
   Type element = getElementTypeOrSelf(expect.getActual().getType());
+  if (getDtypeCode(element) < 0)
+    return op->emitOpError("expected elements of a type that the runtime "
+                           "knows, got ")
+           << element;
   Value size = constant(sizeof(dsrt_expectation));
   Value record =
       LLVM::AllocaOp::create(b, loc, pointer, b.getI8Type(), size, 8);

@@ -181,7 +181,11 @@ Value memrefAt(OpBuilder &b, Location loc, Value pointer, MemRefType type) {
 /// A stacked weight's argument becomes a table of addresses; a slice of one
 /// leading index, the only use it may have, reads its address there.
 LogicalResult useTable(func::FuncOp func, BlockArgument argument) {
-  auto type = cast<MemRefType>(argument.getType());
+  auto type = dyn_cast<MemRefType>(argument.getType());
+  if (!type || type.getRank() == 0)
+    return func.emitError("expected a stacked weight with a leading dimension, "
+                          "got an argument of type ")
+           << argument.getType();
   OpBuilder builder(func.getContext());
   auto table = MemRefType::get({type.getDimSize(0)}, builder.getIndexType());
   SmallVector<Operation *> users(argument.getUsers());

@@ -46,8 +46,24 @@ module {
 // -----
 
 module {
-  // expected-error @below {{expected a constant of integers or floats, got 'tensor<4xindex>'}}
+  // expected-error @below {{expected a dense constant of integers or floats, got dense<1> : tensor<4xindex>}}
   memref.global "private" constant @g : memref<4xindex> = dense<1>
+}
+
+// -----
+
+module {
+  // expected-error @below {{expected a dense constant of integers or floats, got sparse}}
+  memref.global "private" constant @g : memref<2x2xf32> = sparse<[[0, 0]], [1.0]>
+}
+
+// -----
+
+func.func @expect_bits(%x: memref<4xf32>) {
+  %w = dsrt.workspace 0 : memref<4xi1>
+  // expected-error @below {{expected elements of a type that the runtime knows, got 'i1'}}
+  dsrt.expect %w, %w {exact, atol = 0.0 : f64, rtol = 0.0 : f64} : memref<4xi1>, memref<4xi1>
+  return
 }
 
 // -----

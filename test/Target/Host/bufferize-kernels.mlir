@@ -80,3 +80,10 @@ func.func @no_out() -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
   return %e : tensor<4xf32>
 }
+
+// -----
+
+// expected-error @below {{expected a stacked weight with a leading dimension, got an argument of type 'index'}}
+func.func @stacked_index(%n: index {dsrt.stacked}) {
+  return
+}
