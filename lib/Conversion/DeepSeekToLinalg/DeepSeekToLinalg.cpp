@@ -82,6 +82,8 @@ static StringRef adviceFor(Operation *op) {
     return "ds-lower-experts has to split it first";
   if (isa<EpDispatchOp, EpCombineOp>(op))
     return "communication is done by the host program";
+  if (isa<RopeOp>(op))
+    return "expected a last dimension of static size, at most 65536";
   if (isa<GetWeightOp, WeightOp>(op))
     return "a kernel takes weights as arguments";
   return "expected static sizes but for tokens, sequences and pages, pages of "

@@ -195,6 +195,9 @@ static SmallVector<float> ropeFrequencies(double theta, YarnAttr yarn,
   return result;
 }
 
+/// The frequencies are a constant of the kernel; no head comes near this width.
+static constexpr int64_t kMaxRopeWidth = 1 << 16;
+
 /// Half of the pairs' elements: the even ones or the odd ones.
 static Window halfOf(TileBuilder &b, int64_t rank, int64_t pairs, int64_t odd) {
   return Window(rank).range(rank - 1, b.getIndexAttr(odd),
@@ -204,7 +207,7 @@ static Window halfOf(TileBuilder &b, int64_t rank, int64_t pairs, int64_t odd) {
 static SmallVector<Value> lowerRope(TileBuilder &b, RopeOp op) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   int64_t width = type.getShape().back(), pairs = width / 2;
-  if (ShapedType::isDynamic(width) || type.getRank() < 2)
+  if (ShapedType::isDynamic(width) || width > kMaxRopeWidth)
     return {};
   SmallVector<float> table =
       ropeFrequencies(op.getTheta().convertToDouble(), op.getYarnAttr(), width);

@@ -46,3 +46,11 @@ func.func @dynamic_experts(%x: tensor<?x64xf32>, %w: tensor<?x32x64xf32>, %offse
   %y = deepseek.grouped_linear %x, %w, %offsets : (tensor<?x64xf32>, tensor<?x32x64xf32>, tensor<?xi32>) -> tensor<?x32xf32>
   return %y : tensor<?x32xf32>
 }
+
+// -----
+
+func.func @wide_rope(%x: tensor<2x1099511627776xf32>, %p: tensor<2xi32>) -> tensor<2x1099511627776xf32> {
+  // expected-error @below {{cannot be lowered to linalg: expected a last dimension of static size, at most 65536}}
+  %y = deepseek.rope %x, %p {theta = 10000.0 : f64} : (tensor<2x1099511627776xf32>, tensor<2xi32>) -> tensor<2x1099511627776xf32>
+  return %y : tensor<2x1099511627776xf32>
+}
