@@ -1,4 +1,10 @@
 //===- Processor.cpp - What this machine's processor can do ---------------===//
+//
+// Compares the features that a module says its code needs with those of the
+// processor, so that a foreign model is refused instead of dying of an illegal
+// instruction.
+//
+//===----------------------------------------------------------------------===//
 
 #include "runtime/core/Processor.h"
 

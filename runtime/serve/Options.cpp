@@ -180,7 +180,11 @@ Status Options::parse(const std::vector<std::string> &arguments) {
                    value);
     if (option->takesValue && !inlineValue) {
       // A prompt may begin with a dash, but not be the name of an option.
-      if (i + 1 == arguments.size() || find(arguments[i + 1]) != options.end())
+      const bool hasValue = i + 1 < arguments.size();
+      if (hasValue &&
+          (arguments[i + 1] == "--help" || arguments[i + 1] == "-h"))
+        continue;
+      if (!hasValue || find(arguments[i + 1]) != options.end())
         return error(DSRT_INVALID_ARGUMENT, "{}: expected a value: {}", name,
                      option->metavar);
       value = arguments[++i];

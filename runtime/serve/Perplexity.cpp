@@ -106,9 +106,15 @@ Result<std::vector<double>> evaluate(Session &session, const Windows &windows,
         for (const SequenceRows &part : rows)
           for (int64_t i = 0; i < part.count; ++i) {
             const int64_t position = part.start + i;
-            values[part.sequence * length + position] = negativeLogLikelihood(
+            const double value = negativeLogLikelihood(
                 output.logits + (part.firstRow + i) * vocabulary, vocabulary,
                 windows.targets[part.sequence][position]);
+            if (!std::isfinite(value))
+              return error(DSRT_MODEL_FAILED,
+                           "the logits of token {} of window {} are not finite "
+                           "numbers; are the weights damaged?",
+                           position, part.sequence);
+            values[part.sequence * length + position] = value;
             ++done;
           }
         progress.update(done);

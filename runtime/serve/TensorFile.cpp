@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace dsrt {
 
@@ -25,12 +26,29 @@ TensorFile::~TensorFile() {
       ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   ::close(descriptor);
   if (isFile)
-    ::unlink(path.c_str());
+    ::unlink(writing.c_str());
 }
 
 Status TensorFile::failed(const char *action) {
   return error(DSRT_IO_ERROR, "cannot {} '{}': {}", action, path,
                std::strerror(errno));
+}
+
+/// Puts all bytes at `offset`.
+Status TensorFile::writeAt(const char *bytes, uint64_t count, uint64_t offset) {
+  while (count > 0) {
+    errno = EIO; // where the system says no more than "nothing written"
+    ssize_t written =
+        ::pwrite(descriptor, bytes, count, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return failed("write");
+    bytes += written;
+    offset += static_cast<uint64_t>(written);
+    count -= static_cast<uint64_t>(written);
+  }
+  return Status();
 }
 
 size_t TensorFile::declare(const std::string &name, const char *type,
@@ -57,12 +75,19 @@ Status TensorFile::create(const std::string &file) {
   text.insert(0, reinterpret_cast<const char *>(&length), sizeof(length));
   dataStart = text.size();
 
-  descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  // A file that is there stays until the new one is whole; a device is written
+  // as it is.
+  struct stat status;
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (exists && ::access(path.c_str(), W_OK) != 0)
+    return failed("create");
+  const bool replaces = !exists || S_ISREG(status.st_mode);
+  writing = replaces ? path + ".incomplete" : path;
+  descriptor = ::open(writing.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (descriptor < 0)
     return failed("create");
-  if (::pwrite(descriptor, text.data(), text.size(), 0) !=
-          static_cast<ssize_t>(text.size()) ||
-      ::ftruncate(descriptor, static_cast<off_t>(dataStart + dataBytes)) != 0)
+  DSRT_TRY(writeAt(text.data(), text.size(), 0));
+  if (::ftruncate(descriptor, static_cast<off_t>(dataStart + dataBytes)) != 0)
     return failed("write");
   return Status();
 }
@@ -71,28 +96,20 @@ Status TensorFile::writeRows(size_t index, int64_t row, int64_t count,
                              const void *data) {
   const Tensor &tensor = tensors[index];
   const uint64_t rowBytes = static_cast<uint64_t>(tensor.columns) * 4;
-  const char *bytes = static_cast<const char *>(data);
-  uint64_t left = static_cast<uint64_t>(count) * rowBytes;
-  uint64_t offset =
-      dataStart + tensor.offset + static_cast<uint64_t>(row) * rowBytes;
-  while (left > 0) {
-    ssize_t written =
-        ::pwrite(descriptor, bytes, left, static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return failed("write");
-    bytes += written;
-    offset += static_cast<uint64_t>(written);
-    left -= static_cast<uint64_t>(written);
-  }
-  return Status();
+  return writeAt(
+      static_cast<const char *>(data), static_cast<uint64_t>(count) * rowBytes,
+      dataStart + tensor.offset + static_cast<uint64_t>(row) * rowBytes);
 }
 
 Status TensorFile::close() {
-  if (::close(std::exchange(descriptor, -1)) != 0)
-    return failed("write");
-  return Status();
+  const bool closed = ::close(std::exchange(descriptor, -1)) == 0;
+  if (closed &&
+      (writing == path || ::rename(writing.c_str(), path.c_str()) == 0))
+    return Status();
+  Status failure = failed("write");
+  if (writing != path)
+    ::unlink(writing.c_str());
+  return failure;
 }
 
 } // namespace dsrt

@@ -41,9 +41,11 @@ private:
     uint64_t offset;
   };
   Status failed(const char *action);
+  Status writeAt(const char *bytes, uint64_t count, uint64_t offset);
 
   std::vector<Tensor> tensors;
-  std::string path;
+  std::string path;    // the name it gets when it is whole
+  std::string writing; // the name it has until then
   uint64_t dataStart = 0, dataBytes = 0;
   int descriptor = -1;
 };

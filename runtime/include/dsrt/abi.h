@@ -79,7 +79,7 @@ typedef struct dsrt_weight {
 } dsrt_weight;
 DSRT_STATIC_ASSERT(sizeof(dsrt_weight) == 80, "dsrt_weight");
 
-/* A kernel, for dsrt-describe and profiles. */
+/* A kernel, for the command describe. */
 typedef struct dsrt_kernel {
   int64_t name;      /* offset into dsrt_module.strings */
   int64_t call_sites; /* how many dispatches of all entries name it */

@@ -36,6 +36,11 @@ enum { CONTEXT = FAKE_CONTEXT, PAGES = CONTEXT / PAGE, PREFILL_KV = 16 };
 #ifndef FAKE_ABI_VERSION
 #define FAKE_ABI_VERSION DSRT_ABI_VERSION
 #endif
+#ifdef FAKE_NAN
+#define FAKE_LOGIT(value) ((value) * __builtin_nanf(""))
+#else
+#define FAKE_LOGIT(value) (value)
+#endif
 #ifndef FAKE_FEATURES
 #define FAKE_FEATURES ""
 #endif
@@ -185,7 +190,7 @@ static dsrt_status step(dsrt_call *call, const dsrt_buffer *args,
     const float *h = hidden + logit_rows[r] * H;
     int next = (int)(h[0] + h[2] + 1) % V;
     for (int v = 0; v < V; ++v)
-      logits[r * V + v] = (float)(v < next ? v - next : next - v);
+      logits[r * V + v] = FAKE_LOGIT((float)(v < next ? v - next : next - v));
   }
   results[0] = (dsrt_buffer){logits, {R, V, 0, 0}};
   results[1] = (dsrt_buffer){hidden, {T, H, 0, 0}};
