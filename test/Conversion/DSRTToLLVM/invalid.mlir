@@ -68,6 +68,15 @@ func.func @expect_bits(%x: memref<4xf32>) {
 
 // -----
 
+func.func @expect_indices(%x: memref<4xf32>) {
+  %w = dsrt.workspace 0 : memref<4xindex>
+  // expected-error @below {{expected elements of a type that the runtime knows, got 'index'}}
+  dsrt.expect %w, %w {exact, atol = 0.0 : f64, rtol = 0.0 : f64} : memref<4xindex>, memref<4xindex>
+  return
+}
+
+// -----
+
 // The runtime passes addresses: a buffer has to be contiguous.
 // expected-error @below {{an entry cannot have a value of type 'memref<4x4xf32, strided<[8, 1]>>'}}
 func.func @strided(%x: memref<4x4xf32, strided<[8, 1]>>) {
