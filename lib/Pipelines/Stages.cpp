@@ -40,8 +40,8 @@ static void buildShard(OpPassManager &, const CompileOptions &) {}
 static MlaForm getMlaForm(const CompileOptions &options) {
   return llvm::StringSwitch<MlaForm>(options.mla)
       .Case("expanded", MlaForm::Expanded)
-      .Case("absorbed", MlaForm::Absorbed)
-      .Default(MlaForm::Auto);
+      .Case("auto", MlaForm::Auto)
+      .Default(MlaForm::Absorbed);
 }
 
 static void buildFuse(OpPassManager &pm, const CompileOptions &options) {
@@ -120,9 +120,9 @@ static llvm::Error makeError(const Twine &message) {
 static llvm::Error checkOptions(const CompileOptions &options) {
   if (options.target != "host")
     return makeError("unknown target '" + options.target + "', expected host");
-  if (!llvm::is_contained({"auto", "expanded", "absorbed"}, options.mla))
+  if (!llvm::is_contained({"absorbed", "expanded", "auto"}, options.mla))
     return makeError("unknown mla '" + options.mla +
-                     "', expected auto, expanded or absorbed");
+                     "', expected absorbed, expanded or auto");
   return llvm::Error::success();
 }
 
@@ -199,8 +199,8 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
       llvm::cl::desc("native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name"),
       llvm::cl::init("native")};
   Option<std::string> mla{*this, "mla",
-                          llvm::cl::desc("auto, expanded or absorbed"),
-                          llvm::cl::init("auto")};
+                          llvm::cl::desc("absorbed, expanded or auto"),
+                          llvm::cl::init("absorbed")};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("most new tokens of one step"),
                             llvm::cl::init(512)};

@@ -1,6 +1,6 @@
 // RUN: ds-opt %s --ds-lower-mla=form=expanded | FileCheck %s --check-prefix=EXPANDED
-// RUN: ds-opt %s --ds-lower-mla=form=absorbed | FileCheck %s --check-prefix=ABSORBED
-// RUN: ds-opt %s --ds-lower-mla | FileCheck %s --check-prefix=AUTO
+// RUN: ds-opt %s --ds-lower-mla | FileCheck %s --check-prefix=ABSORBED
+// RUN: ds-opt %s --ds-lower-mla=form=auto | FileCheck %s --check-prefix=AUTO
 
 !pages = tensor<?x64x24xbf16, #deepseek.latent_cache<latent = 16, rope = 8>>
 

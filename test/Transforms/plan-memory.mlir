@@ -1,4 +1,4 @@
-// RUN: ds-opt %s --ds-plan-memory="max-tokens=4 max-sequences=2 context=100" --split-input-file | FileCheck %s
+// RUN: ds-opt %s --ds-plan-memory="max-tokens=4 max-sequences=2 context=100 expanded-prefill" --split-input-file | FileCheck %s
 // RUN: ds-opt %s --ds-plan-memory="max-tokens=4 max-sequences=2" --remarks-filter=memory --split-input-file 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 
 // 4 tokens of 16 floats are 256 bytes. %a dies at the second dispatch, so the third
@@ -30,7 +30,7 @@ module @kernels { func.func private @k(memref<?x16xf32>, memref<?x16xf32>) }
 
 // -----
 
-// The names of dimensions and their bounds; prefill only sees fresh sequences.
+// The names of dimensions and their bounds; an expanded prefill only sees fresh sequences.
 // CHECK-LABEL: func.func @prefill(
 // CHECK-SAME: array<i64: 4>
 // CHECK-SAME: array<i64: 2, 2>

@@ -65,9 +65,10 @@ static cl::opt<std::string>
          cl::desc("Processor: native (default), x86-64-v2, x86-64-v3, "
                   "x86-64-v4, or a name LLVM knows"));
 static cl::opt<std::string>
-    mla("mla", cl::init("auto"), cl::cat(category), cl::value_desc("form"),
-        cl::desc("Form of the attention: auto (default; expanded for a fresh "
-                 "prompt, absorbed else), expanded, absorbed"));
+    mla("mla", cl::init("absorbed"), cl::cat(category), cl::value_desc("form"),
+        cl::desc("Form of the attention: absorbed (default), expanded, or auto "
+                 "(fast: expanded for a fresh prompt, absorbed else; logits "
+                 "then depend on how a prompt is cut into chunks)"));
 static cl::opt<int64_t>
     maxTokens("max-tokens", cl::init(512), cl::cat(category),
               cl::value_desc("n"),

@@ -24,7 +24,7 @@ namespace mlir::deepseek {
 struct CompileOptions {
   std::string target = "host";
   std::string chip = "native";
-  std::string mla = "auto";
+  std::string mla = "absorbed";
   int64_t maxTokens = 512;
   int64_t maxSequences = 8;
   /// 0: the model's context, at most 4096.

@@ -10,15 +10,17 @@ def LowerMla : Pass<"ds-lower-mla", "func::FuncOp"> {
   let description = [{
     `expanded` rebuilds keys and values of all cached rows (`cache_gather`, `linear`,
     `attention`); `absorbed` moves the two halves of `kv_b` onto query and output
-    (`head_linear`, `latent_attention`, `head_linear`). `auto` is expanded in the
-    function named `prefill`, where every cached row is new, and absorbed elsewhere.
+    (`head_linear`, `latent_attention`, `head_linear`). `auto`, the fast
+    mode, is expanded in the function named `prefill`, where every cached row is new,
+    and absorbed elsewhere: the last bits of logits then depend on how a prompt was cut
+    into chunks.
   }];
   let options = [
-    Option<"form", "form", "MlaForm", "MlaForm::Auto", "The form to rewrite into",
+    Option<"form", "form", "MlaForm", "MlaForm::Absorbed", "The form to rewrite into",
       [{::llvm::cl::values(
-        clEnumValN(MlaForm::Auto, "auto", "expanded in @prefill, absorbed elsewhere"),
+        clEnumValN(MlaForm::Absorbed, "absorbed", "attend to the latent cache itself"),
         clEnumValN(MlaForm::Expanded, "expanded", "rebuild keys and values"),
-        clEnumValN(MlaForm::Absorbed, "absorbed", "attend to the latent cache itself"))}]>
+        clEnumValN(MlaForm::Auto, "auto", "expanded in @prefill, absorbed elsewhere"))}]>
   ];
   let dependentDialects = ["tensor::TensorDialect"];
 }
@@ -53,7 +55,7 @@ def PlanMemory : Pass<"ds-plan-memory", "ModuleOp"> {
     Option<"maxSequences", "max-sequences", "int64_t", "8", "Most sequences of one step">,
     Option<"context", "context", "int64_t", "0",
            "Most tokens of a sequence (0: the model's context, at most 4096)">,
-    Option<"expandedPrefill", "expanded-prefill", "bool", "true",
+    Option<"expandedPrefill", "expanded-prefill", "bool", "false",
            "Whether @prefill only runs on fresh sequences, as under mla=auto, so that "
            "its cached rows are at most max-tokens">
   ];
