@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Cases.h"
-#include "tools/ds-eval/Files.h"
+#include "deepseek/Reference/Files.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Files.h"
-#include "Steps.h"
+#include "deepseek/Reference/Files.h"
+#include "deepseek/Reference/Steps.h"
 #include "dialects/Check/IR/CheckDialect.h"
 #include "dialects/DSRT/IR/DSRTDialect.h"
 

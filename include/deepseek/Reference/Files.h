@@ -1,5 +1,4 @@
-//===- Files.h - Tensors in files --------------------------------*- C++
-//-*-===//
+//===- Files.h - Tensors in files -------------------------------*- C++ -*-===//
 //
 // safetensors files as tensors, and a checkpoint as the loader of weights. The
 // reading is the runtime's own (runtime/weights), so that the evaluator and a
@@ -7,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef TOOLS_DS_EVAL_FILES_H
-#define TOOLS_DS_EVAL_FILES_H
+#ifndef DEEPSEEK_REFERENCE_FILES_H
+#define DEEPSEEK_REFERENCE_FILES_H
 
-#include "Binding.h"
+#include "deepseek/Reference/Binding.h"
 
 namespace mlir::deepseek::reference {
 
@@ -24,4 +23,4 @@ llvm::Expected<WeightLoader> openWeights(ModuleOp module,
 
 } // namespace mlir::deepseek::reference
 
-#endif // TOOLS_DS_EVAL_FILES_H
+#endif // DEEPSEEK_REFERENCE_FILES_H

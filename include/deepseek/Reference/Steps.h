@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef TOOLS_DS_EVAL_STEPS_H
-#define TOOLS_DS_EVAL_STEPS_H
+#ifndef DEEPSEEK_REFERENCE_STEPS_H
+#define DEEPSEEK_REFERENCE_STEPS_H
 
-#include "Binding.h"
+#include "deepseek/Reference/Binding.h"
 
 namespace mlir::deepseek::reference {
 
@@ -31,4 +31,4 @@ FailureOr<Generation> generate(Evaluator &evaluator, ModuleOp module,
 
 } // namespace mlir::deepseek::reference
 
-#endif // TOOLS_DS_EVAL_STEPS_H
+#endif // DEEPSEEK_REFERENCE_STEPS_H

@@ -1,6 +1,6 @@
 //===- Binding.cpp - Tensors by name --------------------------------------===//
 
-#include "Binding.h"
+#include "deepseek/Reference/Binding.h"
 
 #include "llvm/Support/Format.h"
 

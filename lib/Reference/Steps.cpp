@@ -1,6 +1,6 @@
 //===- Steps.cpp - A prompt through the entries of a model ----------------===//
 
-#include "Steps.h"
+#include "deepseek/Reference/Steps.h"
 
 #include <cmath>
 

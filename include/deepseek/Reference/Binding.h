@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef TOOLS_DS_EVAL_BINDING_H
-#define TOOLS_DS_EVAL_BINDING_H
+#ifndef DEEPSEEK_REFERENCE_BINDING_H
+#define DEEPSEEK_REFERENCE_BINDING_H
 
 #include "deepseek/Reference/Evaluator.h"
 
@@ -33,4 +33,4 @@ void print(llvm::raw_ostream &os, llvm::StringRef name, const Tensor &tensor);
 
 } // namespace mlir::deepseek::reference
 
-#endif // TOOLS_DS_EVAL_BINDING_H
+#endif // DEEPSEEK_REFERENCE_BINDING_H

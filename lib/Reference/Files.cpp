@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Files.h"
+#include "deepseek/Reference/Files.h"
 
 #include "runtime/weights/Weights.h"
 #include "runtime/weights/safetensors/Writer.h"
