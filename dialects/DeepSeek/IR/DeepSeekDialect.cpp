@@ -11,6 +11,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -76,12 +77,15 @@ LogicalResult LatentCacheAttr::verifyEncoding(
 
 LogicalResult
 BlockScaledAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                        ArrayRef<int64_t> block, ScaleFormat format) {
+                        ArrayRef<int64_t> block, ScaleFormat format,
+                        ScaleLayout layout, StringAttr packing) {
   if (block.size() != 2) // block_scaled_c1
     return emitError() << "expected two block sizes, got " << block.size();
   for (int64_t size : block)
     if (size <= 0) // block_scaled_c1
       return emitError() << "expected positive block sizes, got " << size;
+  if (packing && packing.empty()) // block_scaled_c4
+    return emitError() << "expected the name of a kernel, got an empty packing";
   return success();
 }
 
@@ -119,6 +123,19 @@ BlockScaledAttr deepseek::getBlockScaled(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor ? dyn_cast_or_null<BlockScaledAttr>(tensor.getEncoding())
                 : BlockScaledAttr();
+}
+
+SmallVector<int64_t> deepseek::getScaleShape(RankedTensorType q) {
+  BlockScaledAttr scaled = getBlockScaled(q);
+  SmallVector<int64_t> shape(q.getShape());
+  MutableArrayRef<int64_t> blocked =
+      MutableArrayRef<int64_t>(shape).take_back(2);
+  for (auto [size, block] : llvm::zip_equal(blocked, scaled.getBlock()))
+    if (!ShapedType::isDynamic(size))
+      size = llvm::divideCeil(size, block);
+  if (scaled.getLayout() == ScaleLayout::GroupMajor)
+    std::swap(blocked[0], blocked[1]);
+  return shape;
 }
 
 LatentCacheAttr deepseek::getLatentCache(Type type) {

@@ -30,6 +30,9 @@ namespace mlir::deepseek {
 /// The `block_scaled` encoding of an FP8 tensor type, or null.
 BlockScaledAttr getBlockScaled(Type type);
 
+/// The shape of the scales of a tensor with a `block_scaled` encoding.
+SmallVector<int64_t> getScaleShape(RankedTensorType q);
+
 /// The `latent_cache` encoding of a cache's type, or null.
 LatentCacheAttr getLatentCache(Type type);
 

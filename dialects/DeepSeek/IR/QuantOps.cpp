@@ -20,29 +20,53 @@ using namespace mlir::deepseek;
 
 static LogicalResult verifyBlockScaled(Operation *op, StringRef name,
                                        Value value) {
-  if (getBlockScaled(value.getType()))
+  BlockScaledAttr scaled = getBlockScaled(value.getType());
+  if (!scaled)
+    return op->emitOpError() << "expected " << name
+                             << " with a #deepseek.block_scaled encoding, got "
+                             << value.getType();
+  if (!scaled.getPacking())
     return success();
-  return op->emitOpError() << "expected " << name
-                           << " with a #deepseek.block_scaled encoding, got "
-                           << value.getType();
+  return op->emitOpError()
+         << "expected the elements of " << name
+         << " in row-major order, got those packed for the kernel "
+         << scaled.getPacking()
+         << "; only that kernel can read them, use the unpacked tensor here";
 }
 
-/// The scales of `q`: `ceil(size / block)` of them along the two last
-/// dimensions, and f8E8M0FNU only for powers of two.
-static LogicalResult verifyScale(Operation *op, ShapeLetters &letters,
-                                 StringRef name,
+/// Whether the sizes that are not known show the scales to be of the other
+/// layout: a dynamic size fits every size, so the shapes alone may not.
+static bool isTransposed(ArrayRef<int64_t> expected, ArrayRef<int64_t> got) {
+  if (expected.size() != got.size())
+    return false;
+  auto isDynamic = [](ArrayRef<int64_t> shape) {
+    return std::pair(ShapedType::isDynamic(*std::prev(shape.end(), 2)),
+                     ShapedType::isDynamic(shape.back()));
+  };
+  auto [rows, columns] = isDynamic(expected);
+  return rows != columns && isDynamic(got) == std::pair(columns, rows);
+}
+
+/// The scales of `q`, in the order of its layout, and f8E8M0FNU only for powers
+/// of two.
+static LogicalResult verifyScale(Operation *op, StringRef name,
                                  TypedValue<RankedTensorType> scale,
                                  StringRef qName,
                                  TypedValue<RankedTensorType> q) {
   BlockScaledAttr scaled = getBlockScaled(q.getType());
-  SmallVector<int64_t> shape(q.getType().getShape());
-  MutableArrayRef<int64_t> blocked =
-      MutableArrayRef<int64_t>(shape).take_back(2);
-  for (auto [size, block] : llvm::zip_equal(blocked, scaled.getBlock()))
-    if (!ShapedType::isDynamic(size))
-      size = llvm::divideCeil(size, block);
-  if (failed(letters.matchSizes(name, scale, shape)))
-    return failure();
+  SmallVector<int64_t> expected = getScaleShape(q.getType());
+  ArrayRef<int64_t> got = scale.getType().getShape();
+  bool transposed = isTransposed(expected, got);
+  if (transposed || failed(verifyCompatibleShape(expected, got))) {
+    InFlightDiagnostic error = op->emitOpError()
+                               << "expected shape(" << name
+                               << ") = " << printShape(expected) << ", got "
+                               << printShape(got);
+    if (transposed || scaled.getLayout() != ScaleLayout::RowMajor)
+      error << "; the scales of " << qName << " are "
+            << stringifyEnum(scaled.getLayout());
+    return error;
+  }
   if (isa<Float8E8M0FNUType>(scale.getType().getElementType()) &&
       scaled.getFormat() != ScaleFormat::PowerOfTwo)
     return op->emitOpError()
@@ -60,6 +84,24 @@ static LogicalResult verifyInnerBlocks(Operation *op, Value x, Value w) {
          << xBlock << " and " << wBlock;
 }
 
+/// The sizes of the scales of a tensor of these sizes.
+static SmallVector<OpFoldResult> reifyScaleShape(OpBuilder &builder,
+                                                 Location loc,
+                                                 ArrayRef<OpFoldResult> sizes,
+                                                 BlockScaledAttr scaled) {
+  SmallVector<OpFoldResult> shape(sizes);
+  MutableArrayRef<OpFoldResult> blocked =
+      MutableArrayRef<OpFoldResult>(shape).take_back(2);
+  for (auto [size, block] : llvm::zip_equal(blocked, scaled.getBlock())) {
+    Value value = getValueOrCreateConstantIndexOp(builder, loc, size);
+    Value divisor = arith::ConstantIndexOp::create(builder, loc, block);
+    size = builder.createOrFold<arith::CeilDivUIOp>(loc, value, divisor);
+  }
+  if (scaled.getLayout() == ScaleLayout::GroupMajor)
+    std::swap(blocked[0], blocked[1]);
+  return shape;
+}
+
 //===----------------------------------------------------------------------===//
 // QuantizeOp
 //===----------------------------------------------------------------------===//
@@ -70,11 +112,10 @@ LogicalResult QuantizeOp::verify() {
   if (failed(verifyBlockScaled(*this, "q", getQ())))
     return failure();
   // quantize_c2
-  if (failed(letters.match("x", getX(), {"A", "B"})) ||
-      failed(letters.match("q", getQ(), {"A", "B"})))
+  if (failed(letters.matchSizes("q", getQ(), getX().getType().getShape())))
     return failure();
   // quantize_c3, quantize_c4
-  return verifyScale(*this, letters, "scale", getScale(), "q", getQ());
+  return verifyScale(*this, "scale", getScale(), "q", getQ());
 }
 
 void QuantizeOp::getAsmResultNames(
@@ -92,12 +133,7 @@ QuantizeOp::reifyResultShapes(OpBuilder &builder,
   BlockScaledAttr scaled = getBlockScaled(getQ().getType());
   if (!scaled)
     return failure();
-  for (auto [size, block] : llvm::zip_equal(sizes, scaled.getBlock())) {
-    Value value = getValueOrCreateConstantIndexOp(builder, getLoc(), size);
-    Value divisor = arith::ConstantIndexOp::create(builder, getLoc(), block);
-    size = builder.createOrFold<arith::CeilDivUIOp>(getLoc(), value, divisor);
-  }
-  shapes.push_back(sizes);
+  shapes.push_back(reifyScaleShape(builder, getLoc(), sizes, scaled));
   return success();
 }
 
@@ -111,7 +147,7 @@ LogicalResult DequantizeOp::verify() {
   if (failed(verifyBlockScaled(*this, "q", getQ())))
     return failure();
   // dequantize_c2, dequantize_c4
-  if (failed(verifyScale(*this, letters, "scale", getScale(), "q", getQ())))
+  if (failed(verifyScale(*this, "scale", getScale(), "q", getQ())))
     return failure();
   // dequantize_c3
   return letters.matchSizes("result", getResult(), getQ().getType().getShape());
@@ -126,6 +162,79 @@ LogicalResult
 DequantizeOp::reifyResultShapes(OpBuilder &builder,
                                 ReifiedRankedShapedTypeDims &shapes) {
   shapes.push_back(tensor::getMixedSizes(builder, getLoc(), getQ()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// RequantizeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RequantizeOp::verify() {
+  // requantize_c1
+  if (failed(verifyBlockScaled(*this, "q", getQ())) ||
+      failed(verifyBlockScaled(*this, "requantized", getRequantized())))
+    return failure();
+  // requantize_c2
+  ShapeLetters letters(*this);
+  RankedTensorType from = getQ().getType(), to = getRequantized().getType();
+  if (failed(
+          letters.matchSizes("requantized", getRequantized(), from.getShape())))
+    return failure();
+  if (from.getElementType() != to.getElementType())
+    return emitOpError("expected requantized with the element type of q, ")
+           << from.getElementType() << ", got " << to.getElementType();
+  // requantize_c3, requantize_c4
+  if (failed(verifyScale(*this, "scale", getScale(), "q", getQ())))
+    return failure();
+  return verifyScale(*this, "new_scale", getNewScale(), "requantized",
+                     getRequantized());
+}
+
+/// Whether changing the scaling `from` one encoding `to` another copies codes.
+static bool isExactChange(BlockScaledAttr from, BlockScaledAttr to) {
+  return from.getBlock() == to.getBlock() &&
+         (from.getFormat() == to.getFormat() ||
+          to.getFormat() == ScaleFormat::Any);
+}
+
+bool RequantizeOp::isExact() {
+  return isExactChange(getBlockScaled(getQ().getType()),
+                       getBlockScaled(getRequantized().getType()));
+}
+
+LogicalResult RequantizeOp::fold(FoldAdaptor adaptor,
+                                 SmallVectorImpl<OpFoldResult> &results) {
+  if (getQ().getType() == getRequantized().getType() &&
+      getScale().getType() == getNewScale().getType()) {
+    results.append({getQ(), getScale()});
+    return success();
+  }
+  auto inner = getQ().getDefiningOp<RequantizeOp>();
+  if (!inner || inner.getNewScale() != getScale() || !inner.isExact())
+    return failure();
+  // To powers of two and back would become a copy of scales that are none.
+  if (isExactChange(getBlockScaled(inner.getQ().getType()),
+                    getBlockScaled(getRequantized().getType())) != isExact())
+    return failure();
+  getQMutable().assign(inner.getQ());
+  getScaleMutable().assign(inner.getScale());
+  return success(); // in place
+}
+
+void RequantizeOp::getAsmResultNames(
+    function_ref<void(Value, StringRef)> setName) {
+  setName(getRequantized(), "q");
+  setName(getNewScale(), "scale");
+}
+
+LogicalResult
+RequantizeOp::reifyResultShapes(OpBuilder &builder,
+                                ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, getLoc(), getQ());
+  shapes.push_back(sizes);
+  shapes.push_back(reifyScaleShape(builder, getLoc(), sizes,
+                                   getBlockScaled(getRequantized().getType())));
   return success();
 }
 
@@ -145,9 +254,8 @@ LogicalResult ScaledLinearOp::verify() {
       failed(letters.match("result", getResult(), {"T", "O"})))
     return failure();
   // scaled_linear_c2, scaled_linear_c4
-  if (failed(
-          verifyScale(*this, letters, "x_scale", getXScale(), "x", getX())) ||
-      failed(verifyScale(*this, letters, "w_scale", getWScale(), "w", getW())))
+  if (failed(verifyScale(*this, "x_scale", getXScale(), "x", getX())) ||
+      failed(verifyScale(*this, "w_scale", getWScale(), "w", getW())))
     return failure();
   // scaled_linear_c3
   return verifyInnerBlocks(*this, getX(), getW());
@@ -183,9 +291,8 @@ LogicalResult ScaledGroupedLinearOp::verify() {
       failed(letters.match("result", getResult(), {"M", "O"})))
     return failure();
   // scaled_grouped_linear_c2, scaled_grouped_linear_c4
-  if (failed(
-          verifyScale(*this, letters, "x_scale", getXScale(), "x", getX())) ||
-      failed(verifyScale(*this, letters, "w_scale", getWScale(), "w", getW())))
+  if (failed(verifyScale(*this, "x_scale", getXScale(), "x", getX())) ||
+      failed(verifyScale(*this, "w_scale", getWScale(), "w", getW())))
     return failure();
   // scaled_grouped_linear_c3
   return verifyInnerBlocks(*this, getX(), getW());

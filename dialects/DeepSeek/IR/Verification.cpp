@@ -12,7 +12,7 @@ using namespace mlir::deepseek;
 // ShapeLetters
 //===----------------------------------------------------------------------===//
 
-static std::string printShape(ArrayRef<int64_t> shape) {
+std::string deepseek::printShape(ArrayRef<int64_t> shape) {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << '[';

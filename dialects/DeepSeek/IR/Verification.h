@@ -65,6 +65,9 @@ private:
   llvm::StringMap<int64_t> sizes;
 };
 
+/// "[2, ?]".
+std::string printShape(ArrayRef<int64_t> shape);
+
 /// Which finite numbers an attribute may be.
 enum class Sign { Any, NotNegative, Positive };
 

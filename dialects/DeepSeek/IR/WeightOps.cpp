@@ -33,6 +33,13 @@ LogicalResult WeightOp::verify() {
     return emitOpError("expected a leading dimension for the '*' in the key, "
                        "got ")
            << type;
+  BlockScaledAttr scaled = getBlockScaled(type);
+  if (getKey() && scaled &&
+      (scaled.getLayout() != ScaleLayout::RowMajor || scaled.getPacking()))
+    // weight_c5
+    return emitOpError("expected row-major scales and elements, as checkpoints "
+                       "store them, got ")
+           << type << "; use deepseek.requantize to change the layout";
   return success();
 }
 

@@ -20,6 +20,11 @@ func.func private @block_scaled_c3(tensor<4xf8E4M3FN, #deepseek.block_scaled<[12
 
 // -----
 
+// expected-error @below {{expected the name of a kernel, got an empty packing}}
+func.func private @block_scaled_c4(tensor<4x4xf8E4M3FN, #deepseek.block_scaled<[128, 128] packing = "">>)
+
+// -----
+
 // expected-error @below {{expected a positive latent below 2^31, got 0}}
 func.func private @latent_cache_c1(tensor<?x64x4xbf16, #deepseek.latent_cache<latent = 0, rope = 4>>)
 

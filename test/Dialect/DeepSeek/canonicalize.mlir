@@ -67,3 +67,56 @@ func.func @quantize_dequantize(%x: tensor<?x256xbf16>) -> tensor<?x256xbf16> {
   %0 = deepseek.dequantize %q, %s : (tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, tensor<?x2xf32>) -> tensor<?x256xbf16>
   return %0 : tensor<?x256xbf16>
 }
+
+!any = tensor<4x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
+!any_group_major = tensor<4x256xf8E4M3FN, #deepseek.block_scaled<[1, 128] layout = group_major>>
+!any_wide = tensor<4x256xf8E4M3FN, #deepseek.block_scaled<[1, 256]>>
+!power_of_two = tensor<4x256xf8E4M3FN, #deepseek.block_scaled<[1, 128], power_of_two>>
+
+// CHECK-LABEL: func @requantize_to_the_same
+func.func @requantize_to_the_same(%q: !any, %s: tensor<4x2xf32>) -> (!any, tensor<4x2xf32>) {
+  // CHECK-NEXT: return %arg0, %arg1
+  %0:2 = deepseek.requantize %q, %s : (!any, tensor<4x2xf32>) -> (!any, tensor<4x2xf32>)
+  return %0#0, %0#1 : !any, tensor<4x2xf32>
+}
+
+// To another layout and back.
+// CHECK-LABEL: func @requantize_there_and_back
+func.func @requantize_there_and_back(%q: !any, %s: tensor<4x2xf32>) -> (!any, tensor<4x2xf32>) {
+  // CHECK-NEXT: return %arg0, %arg1
+  %0:2 = deepseek.requantize %q, %s : (!any, tensor<4x2xf32>) -> (!any_group_major, tensor<2x4xf32>)
+  %1:2 = deepseek.requantize %0#0, %0#1 : (!any_group_major, tensor<2x4xf32>) -> (!any, tensor<4x2xf32>)
+  return %1#0, %1#1 : !any, tensor<4x2xf32>
+}
+
+// An exact change goes into one that rounds.
+// CHECK-LABEL: func @requantize_twice
+func.func @requantize_twice(%q: !power_of_two, %s: tensor<4x2xf32>) -> (!any_wide, tensor<4x1xf32>) {
+  // CHECK-NEXT: %[[Q:.*]], %[[S:.*]] = deepseek.requantize %arg0, %arg1
+  // CHECK-NEXT: return %[[Q]], %[[S]]
+  %0:2 = deepseek.requantize %q, %s : (!power_of_two, tensor<4x2xf32>) -> (!any, tensor<4x2xf32>)
+  %1:2 = deepseek.requantize %0#0, %0#1 : (!any, tensor<4x2xf32>) -> (!any_wide, tensor<4x1xf32>)
+  return %1#0, %1#1 : !any_wide, tensor<4x1xf32>
+}
+
+// What was rounded stays so.
+// CHECK-LABEL: func @requantize_rounded
+func.func @requantize_rounded(%q: !any, %s: tensor<4x2xf32>) -> (!any, tensor<4x2xf32>) {
+  // CHECK-NEXT: deepseek.requantize
+  // CHECK-NEXT: deepseek.requantize
+  // CHECK-NEXT: return
+  %0:2 = deepseek.requantize %q, %s : (!any, tensor<4x2xf32>) -> (!power_of_two, tensor<4x2xf32>)
+  %1:2 = deepseek.requantize %0#0, %0#1 : (!power_of_two, tensor<4x2xf32>) -> (!any, tensor<4x2xf32>)
+  return %1#0, %1#1 : !any, tensor<4x2xf32>
+}
+
+// Exact, and yet the second would quantize anew what the first copied.
+// CHECK-LABEL: func @requantize_loosened
+func.func @requantize_loosened(%q: !power_of_two, %s: tensor<4x2xf32>) -> (!power_of_two, tensor<4x2xf32>) {
+  // CHECK-NEXT: deepseek.requantize
+  // CHECK-NEXT: deepseek.requantize
+  // CHECK-NEXT: return
+  %0:2 = deepseek.requantize %q, %s : (!power_of_two, tensor<4x2xf32>) -> (!any, tensor<4x2xf32>)
+  %1:2 = deepseek.requantize %0#0, %0#1 : (!any, tensor<4x2xf32>) -> (!power_of_two, tensor<4x2xf32>)
+  return %1#0, %1#1 : !power_of_two, tensor<4x2xf32>
+}

@@ -9,7 +9,7 @@ func.func @quantize_c1(%x: tensor<4x256xf32>) {
 // -----
 
 func.func @quantize_c2(%x: tensor<4x256xf32>) {
-  // expected-error @below {{expected shape(q) = [A, B] with B = 256, got [4, 128]}}
+  // expected-error @below {{expected shape(q) = [4, 256], got [4, 128]}}
   %0:2 = deepseek.quantize %x : (tensor<4x256xf32>) -> (tensor<4x128xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, tensor<4x1xf32>)
   return
 }
@@ -161,5 +161,45 @@ func.func @scaled_grouped_linear_c5(%x: !x8, %x_scale: tensor<?x2xf32>, %w: !e8,
   // expected-error @below {{expected shape(offsets) = [E + 1] with E + 1 = 5, got [4]}}
   %0 = deepseek.scaled_grouped_linear %x, %x_scale, %w, %w_scale, %offsets
       : (!x8, tensor<?x2xf32>, !e8, tensor<4x2x2xf32>, tensor<4xi32>) -> tensor<?x256xf32>
+  return
+}
+
+// -----
+
+func.func @requantize_c1(%q: tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %scale: tensor<2x2xf32>) {
+  // expected-error @below {{expected requantized with a #deepseek.block_scaled encoding, got 'tensor<256x256xf8E4M3FN>'}}
+  %0:2 = deepseek.requantize %q, %scale : (tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> (tensor<256x256xf8E4M3FN>, tensor<2x2xf32>)
+  return
+}
+
+// -----
+
+func.func @requantize_c2(%q: tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %scale: tensor<2x2xf32>) {
+  // expected-error @below {{expected shape(requantized) = [256, 256], got [256, 128]}}
+  %0:2 = deepseek.requantize %q, %scale : (tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> (tensor<256x128xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two>>, tensor<2x1xf32>)
+  return
+}
+
+// -----
+
+func.func @requantize_c2(%q: tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %scale: tensor<2x2xf32>) {
+  // expected-error @below {{expected requantized with the element type of q, 'f8E4M3FN', got 'f8E5M2'}}
+  %0:2 = deepseek.requantize %q, %scale : (tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> (tensor<256x256xf8E5M2, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>)
+  return
+}
+
+// -----
+
+func.func @requantize_c3(%q: tensor<256x512xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %scale: tensor<2x4xf32>) {
+  // expected-error @below {{expected shape(new_scale) = [4, 2], got [2, 4]; the scales of requantized are group_major}}
+  %0:2 = deepseek.requantize %q, %scale : (tensor<256x512xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x4xf32>) -> (tensor<256x512xf8E4M3FN, #deepseek.block_scaled<[128, 128] layout = group_major>>, tensor<2x4xf32>)
+  return
+}
+
+// -----
+
+func.func @requantize_c4(%q: tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %scale: tensor<2x2xf32>) {
+  // expected-error @below {{expected new_scale of type f32, as the scales of requantized may be any number, got f8E8M0FNU}}
+  %0:2 = deepseek.requantize %q, %scale : (tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> (tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf8E8M0FNU>)
   return
 }

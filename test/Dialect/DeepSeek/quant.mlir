@@ -5,7 +5,12 @@
 !x8 = tensor<?x200xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
 !w8 = tensor<130x200xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
 !e8 = tensor<4x130x200xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!g8 = tensor<?x200xf8E4M3FN, #deepseek.block_scaled<[1, 128] layout = group_major>>
+!packed8 = tensor<130x200xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two layout = group_major packing = "x">>
 !p8 = tensor<?x200xf8E5M2, #deepseek.block_scaled<[1, 128], power_of_two>>
+
+// CHECK-DAG: #[[GROUP_MAJOR:.*]] = #deepseek.block_scaled<[1, 128] layout = group_major>
+// CHECK-DAG: #[[PACKED:.*]] = #deepseek.block_scaled<[128, 128], power_of_two layout = group_major packing = "x">
 
 // CHECK-LABEL: func @quantize
 func.func @quantize(%x: tensor<?x200xbf16>) -> (!x8, tensor<?x2xf32>, !p8, tensor<?x2xf8E8M0FNU>) {
@@ -34,4 +39,22 @@ func.func @scaled(%x: !x8, %x_scale: tensor<?x2xf32>, %w: !w8, %w_scale: tensor<
   %1 = deepseek.scaled_grouped_linear %x, %x_scale, %e, %e_scale, %offsets
       : (!x8, tensor<?x2xf32>, !e8, tensor<4x2x2xf32>, tensor<5xi32>) -> tensor<?x130xf32>
   return %0, %1 : tensor<?x130xbf16>, tensor<?x130xf32>
+}
+
+// CHECK-LABEL: func @layouts
+// CHECK-SAME: tensor<130x200xf8E4M3FN, #[[PACKED]]>
+func.func @layouts(%x: tensor<?x200xbf16>, %stack: tensor<4x130x200xf32>, %w: !w8, %w_scale: tensor<2x2xf32>, %packed: !packed8) -> (tensor<?x130xbf16>, !e8, tensor<4x2x2xf32>) {
+  // CHECK: %q, %scale = deepseek.quantize %{{.*}} -> (tensor<?x200xf8E4M3FN, #[[GROUP_MAJOR]]>, tensor<2x?xf32>)
+  %q:2 = deepseek.quantize %x : (tensor<?x200xbf16>) -> (!g8, tensor<2x?xf32>)
+  %0 = deepseek.scaled_linear %q#0, %q#1, %w, %w_scale : (!g8, tensor<2x?xf32>, !w8, tensor<2x2xf32>) -> tensor<?x130xbf16>
+  // CHECK: deepseek.quantize %{{.*}} : (tensor<4x130x200xf32>) -> (tensor<4x130x200xf8E4M3FN, #{{.*}}>, tensor<4x2x2xf32>)
+  %1:2 = deepseek.quantize %stack : (tensor<4x130x200xf32>) -> (!e8, tensor<4x2x2xf32>)
+  return %0, %1#0, %1#1 : tensor<?x130xbf16>, !e8, tensor<4x2x2xf32>
+}
+
+// CHECK-LABEL: func @requantize
+func.func @requantize(%q: !x8, %scale: tensor<?x2xf32>) -> (!g8, tensor<2x?xf32>) {
+  // CHECK: %q, %scale = deepseek.requantize %{{.*}}, %{{.*}} : (tensor<?x200xf8E4M3FN, #{{.*}}>, tensor<?x2xf32>) -> (tensor<?x200xf8E4M3FN, #[[GROUP_MAJOR]]>, tensor<2x?xf32>)
+  %0:2 = deepseek.requantize %q, %scale : (!x8, tensor<?x2xf32>) -> (!g8, tensor<2x?xf32>)
+  return %0#0, %0#1 : !g8, tensor<2x?xf32>
 }

@@ -41,6 +41,16 @@ deepseek.weight @weight_c4 from "a.*.b" : tensor<f32>
 
 // -----
 
+// expected-error @below {{expected row-major scales and elements, as checkpoints store them, got 'tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] layout = group_major>>'; use deepseek.requantize to change the layout}}
+deepseek.weight @weight_c5 from "a" : tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] layout = group_major>>
+
+// -----
+
+// expected-error @below {{expected row-major scales and elements, as checkpoints store them, got}}
+deepseek.weight @weight_c5 from "a" : tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] packing = "sm90_fp8_linear">>
+
+// -----
+
 func.func @get_weight_c1() {
   // expected-error @below {{expected the name of a deepseek.weight, got @get_weight_c1}}
   %0 = deepseek.get_weight @get_weight_c1 : tensor<2xf32>
