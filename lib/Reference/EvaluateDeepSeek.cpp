@@ -27,6 +27,7 @@ static BlockFormat getFormat(Value value) {
   if (BlockScaledAttr scaled = getBlockScaled(value.getType())) {
     format.block.assign(scaled.getBlock().begin(), scaled.getBlock().end());
     format.powerOfTwo = scaled.getFormat() == ScaleFormat::PowerOfTwo;
+    format.groupMajor = scaled.getLayout() == ScaleLayout::GroupMajor;
   }
   return format;
 }
@@ -203,6 +204,17 @@ static LogicalResult evaluateQuantize(Evaluation &state, QuantizeOp op,
       &Quantized::q, &Quantized::scale);
 }
 
+static LogicalResult evaluateRequantize(Evaluation &state, RequantizeOp op) {
+  FailureOr<ElementType> scaleType = state.resultType(1);
+  if (failed(scaleType))
+    return failure();
+  BlockFormat from = getFormat(op.getQ());
+  return finishAll(state,
+                   requantize({state[op.getQ()], state[op.getScale()], from},
+                              getFormat(op.getRequantized()), *scaleType),
+                   &Quantized::q, &Quantized::scale);
+}
+
 /// The operands of a scaled product.
 template <typename OpT>
 static std::pair<BlockFormat, BlockFormat> getFormats(OpT op) {
@@ -233,6 +245,8 @@ LogicalResult reference::evaluateDeepSeek(Evaluation &state) {
         return state.finish(dequantize(
             {state[op.getQ()], state[op.getScale()], format}, *type));
       })
+      .Case<RequantizeOp>(
+          [&](RequantizeOp op) { return evaluateRequantize(state, op); })
       .Case<ScaledLinearOp>([&](ScaledLinearOp op) {
         auto [x, w] = getFormats(op);
         return state.finish(

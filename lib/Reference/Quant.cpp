@@ -35,24 +35,58 @@ static llvm::Error expectScales(llvm::StringRef what, const ScaledTensor &x) {
   size_t rank = expected.size();
   expected[rank - 2] = ceilDivide(expected[rank - 2], block[0]);
   expected[rank - 1] = ceilDivide(expected[rank - 1], block[1]);
+  if (x.format.groupMajor)
+    std::swap(expected[rank - 2], expected[rank - 1]);
   return expectShape((what + "_scale").str(), x.scale, expected);
 }
 
-llvm::Expected<Quantized> reference::quantize(const Tensor &x,
-                                              const BlockFormat &format,
-                                              ElementType type,
-                                              ElementType scaleType) {
-  if (llvm::Error error = expectShape("x", x, {-1, -1}))
-    return error;
-  if (format.block.size() != 2 || format.block[0] <= 0 || format.block[1] <= 0)
-    return makeError("expected a block of two positive sizes");
-  int64_t M = x.dim(0), K = x.dim(1), b0 = format.block[0],
-          b1 = format.block[1];
+/// `[batch, rows, columns]` as `[batch, columns, rows]`.
+static std::vector<float> transpose(const std::vector<float> &values,
+                                    int64_t batch, int64_t rows,
+                                    int64_t columns) {
+  std::vector<float> result(values.size());
+  for (int64_t e = 0; e < batch; ++e)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        result[(e * columns + j) * rows + i] =
+            values[(e * rows + i) * columns + j];
+  return result;
+}
+
+/// The scales of a tensor in row-major order, in which the loops read them.
+static std::vector<float> rowMajorScales(const ScaledTensor &x) {
+  std::vector<float> scales(x.scale.size());
+  x.scale.readFloats(0, x.scale.size(), scales.data());
+  if (!x.format.groupMajor)
+    return scales;
+  int64_t rank = x.scale.rank();
+  return transpose(scales, rank == 3 ? x.scale.dim(0) : 1,
+                   x.scale.dim(rank - 2), x.scale.dim(rank - 1));
+}
+
+/// Row-major scales `[batch, rows, columns]` of a tensor of this rank, in the
+/// layout of `format`.
+static Tensor storeScales(const std::vector<float> &scales, int64_t rank,
+                          Shape shape, const BlockFormat &format,
+                          ElementType type) {
+  int64_t batch = shape[0], rows = shape[1], columns = shape[2];
+  if (format.groupMajor)
+    std::swap(shape[1], shape[2]);
+  if (rank == 2)
+    shape.erase(shape.begin());
+  return Tensor::fromFloats(
+      type, shape,
+      format.groupMajor ? transpose(scales, batch, rows, columns) : scales);
+}
+
+/// Quantizes one matrix `[M, K]`; codes to `q` from `begin` on, scales
+/// row-major.
+static void quantizeMatrix(const float *in, int64_t M, int64_t K,
+                           const BlockFormat &format, Tensor &q, int64_t begin,
+                           float *scales) {
+  int64_t b0 = format.block[0], b1 = format.block[1];
   int64_t blockRows = ceilDivide(M, b0), blockColumns = ceilDivide(K, b1);
-  float largest = type == ElementType::F8E4M3FN ? 448.0f : 57344.0f;
-  Floats in(x);
-  Quantized result = {Tensor(type, {M, K}),
-                      Tensor(scaleType, {blockRows, blockColumns})};
+  float largest = q.type() == ElementType::F8E4M3FN ? 448.0f : 57344.0f;
   for (int64_t b = 0; b < blockRows * blockColumns; ++b) {
     int64_t top = b / blockColumns * b0, left = b % blockColumns * b1;
     int64_t bottom = std::min(top + b0, M), right = std::min(left + b1, K);
@@ -63,12 +97,35 @@ llvm::Expected<Quantized> reference::quantize(const Tensor &x,
     float scale = amax / largest;
     if (format.powerOfTwo)
       scale = roundUpToPowerOfTwo(scale);
-    result.scale.setFloat(b, scale);
+    scales[b] = scale;
     for (int64_t i = top; i < bottom; ++i)
       for (int64_t j = left; j < right; ++j)
-        result.q.setFloat(i * K + j, in[i * K + j] / scale);
+        q.setFloat(begin + i * K + j, in[i * K + j] / scale);
   }
-  return result;
+}
+
+llvm::Expected<Quantized> reference::quantize(const Tensor &x,
+                                              const BlockFormat &format,
+                                              ElementType type,
+                                              ElementType scaleType) {
+  int64_t rank = x.rank();
+  if (rank != 2 && rank != 3)
+    return makeError("expected x of rank 2 or 3, got " + x.describe());
+  if (format.block.size() != 2 || format.block[0] <= 0 || format.block[1] <= 0)
+    return makeError("expected a block of two positive sizes");
+  int64_t batch = rank == 3 ? x.dim(0) : 1;
+  int64_t M = x.dim(rank - 2), K = x.dim(rank - 1);
+  Shape blocks = {batch, ceilDivide(M, format.block[0]),
+                  ceilDivide(K, format.block[1])};
+  Floats in(x);
+  Tensor q(type, x.shape());
+  int64_t perMatrix = blocks[1] * blocks[2];
+  std::vector<float> scales(batch * perMatrix);
+  for (int64_t e = 0; e < batch; ++e)
+    quantizeMatrix(in.data() + e * M * K, M, K, format, q, e * M * K,
+                   scales.data() + e * perMatrix);
+  return Quantized{std::move(q),
+                   storeScales(scales, rank, blocks, format, scaleType)};
 }
 
 Result reference::dequantize(ScaledTensor x, ElementType type) {
@@ -78,7 +135,8 @@ Result reference::dequantize(ScaledTensor x, ElementType type) {
   int64_t batch = x.q.rank() == 3 ? x.q.dim(0) : 1;
   int64_t b0 = x.format.block[0], b1 = x.format.block[1];
   int64_t blockRows = ceilDivide(rows, b0), blockColumns = ceilDivide(K, b1);
-  Floats scale(x.scale); // [batch, blockRows, blockColumns]
+  std::vector<float> scale =
+      rowMajorScales(x); // [batch, blockRows, blockColumns]
   Tensor result(type, x.q.shape());
   std::vector<float> row(K);
   for (int64_t e = 0; e < batch; ++e)
@@ -92,6 +150,27 @@ Result reference::dequantize(ScaledTensor x, ElementType type) {
       result.writeFloats((e * rows + i) * K, K, row.data());
     }
   return result;
+}
+
+llvm::Expected<Quantized> reference::requantize(ScaledTensor x,
+                                                const BlockFormat &format,
+                                                ElementType scaleType) {
+  if (llvm::Error error = expectScales("q", x))
+    return error;
+  bool exact = x.format.block == format.block &&
+               (x.format.powerOfTwo || !format.powerOfTwo);
+  if (!exact) {
+    Result values = dequantize(x, ElementType::F32);
+    if (!values)
+      return values.takeError();
+    return quantize(*values, format, x.q.type(), scaleType);
+  }
+  int64_t rank = x.q.rank();
+  Shape blocks = {rank == 3 ? x.q.dim(0) : 1,
+                  ceilDivide(x.q.dim(rank - 2), format.block[0]),
+                  ceilDivide(x.q.dim(rank - 1), format.block[1])};
+  return Quantized{
+      x.q, storeScales(rowMajorScales(x), rank, blocks, format, scaleType)};
 }
 
 namespace {
@@ -147,7 +226,9 @@ Result reference::scaledLinear(ScaledTensor x, ScaledTensor w,
   if (llvm::Error error = expectShape("w", w.q, {-1, -1}))
     return error;
   int64_t T = x.q.dim(0), I = x.q.dim(1), O = w.q.dim(0);
-  Floats in(x.q), inScale(x.scale), weight(w.q), weightScale(w.scale);
+  Floats in(x.q), weight(w.q);
+  std::vector<float> inScale = rowMajorScales(x),
+                     weightScale = rowMajorScales(w);
   std::vector<float> y(T * O);
   multiplyScaled({{in.data(), T, I}, inScale.data(), x.format.block[0]}, 0,
                  {{weight.data(), O, I}, weightScale.data(), w.format.block[0]},
@@ -167,7 +248,9 @@ Result reference::scaledGroupedLinear(ScaledTensor x, ScaledTensor w,
   std::vector<int64_t> begin = toInts(offsets);
   if (llvm::Error error = expectPrefixSums("offsets", begin, M))
     return error;
-  Floats in(x.q), inScale(x.scale), weightScale(w.scale);
+  Floats in(x.q);
+  std::vector<float> inScale = rowMajorScales(x),
+                     weightScale = rowMajorScales(w);
   int64_t scalesPerExpert = w.scale.dim(1) * w.scale.dim(2);
   std::vector<float> y(M * O), weight(O * I);
   for (int64_t e = 0; e < E; ++e) {

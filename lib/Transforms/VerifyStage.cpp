@@ -4,6 +4,9 @@
 // functions and in the nested module @kernels, and, for the ops that a pass of
 // ours removes, which one. It stops at the first op that is out of place.
 //
+// After `quantize`, where number formats are final, remarks of the category
+// `fp8` say what each change of scaling can add to the error.
+//
 //===----------------------------------------------------------------------===//
 
 #include "deepseek/Transforms/Passes.h"
@@ -15,6 +18,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -160,6 +164,25 @@ static LogicalResult verifySignature(Stage stage, StringRef stageName,
   return success();
 }
 
+/// Half a unit in the last place: relative to a normal code, and in units of
+/// the new scale below the normal codes.
+static void remarkOnRequantize(RequantizeOp op) {
+  using namespace mlir::remark;
+  auto func = op->getParentOfType<func::FuncOp>();
+  auto opts = RemarkOpts::name("requantize").category("fp8");
+  if (func)
+    opts = opts.function(func.getSymName());
+  auto remark = passed(op.getLoc(), opts);
+  if (op.isExact()) {
+    remark << metric("error", "none, codes are copied");
+    return;
+  }
+  bool e4m3 = isa<Float8E4M3FNType>(op.getQ().getType().getElementType());
+  remark << metric("relative_error", e4m3 ? "2^-4" : "2^-3")
+         << metric("error_below_normal_codes",
+                   e4m3 ? "2^-10 * new_scale" : "2^-17 * new_scale");
+}
+
 namespace {
 
 struct VerifyStage : deepseek::impl::VerifyStageBase<VerifyStage> {
@@ -177,6 +200,8 @@ struct VerifyStage : deepseek::impl::VerifyStageBase<VerifyStage> {
     for (Operation &op : *getOperation().getBody())
       if (failed(verifyTopLevel(which, &op)))
         return signalPassFailure();
+    if (which == Quantize)
+      getOperation().walk(remarkOnRequantize);
     markAllAnalysesPreserved();
   }
 

@@ -18,6 +18,13 @@ module {
   deepseek.weight @wide = dense<"0x0000803F0080803F0080813F0180803FFFFF7F7F0100000000800000008001000000010000000080000080FF0000807F"> : tensor<12xf32> : tensor<12xf32>
   deepseek.weight @narrow = dense<"0x803F803F823F813F807F0000000002000100008080FF807F"> : tensor<12xbf16> : tensor<12xbf16>
 
+  // E5M2: ties, overflow to infinity, subnormals, NaN of both signs. E8M0: ties to the
+  // even exponent, 2^-127 and below, what is no power of two at all.
+  deepseek.weight @e5m2_inputs = dense<"0x0000803F0000903F0000B03F00006047FFFF6F470000704700008047000080C70000807F0000C07F0000C0FF00008037000000370100003700000037000040B70000C03700008038"> : tensor<18xf32> : tensor<18xf32>
+  deepseek.weight @e5m2_codes = dense<"0x3C3C3E7B7B7C7CFC7C7EFE01000100810204"> : tensor<18xf8E5M2> : tensor<18xf8E5M2>
+  deepseek.weight @e8m0_inputs = dense<"0x0000803F0000C03F000040400100C03F0100404000000000000080BF0000807F0000C07F000040000000600001006000000080000000C000FFFF7F7F0000C0FF"> : tensor<16xf32> : tensor<16xf32>
+  deepseek.weight @e8m0_codes = dense<"0x7F808080810000FFFF0000010102FEFF"> : tensor<16xf8E8M0FNU> : tensor<16xf8E8M0FNU>
+
   func.func @widen() {
     %codes = deepseek.get_weight @codes : tensor<254xf8E4M3FN>
     %values = deepseek.get_weight @values : tensor<254xf32>
@@ -31,6 +38,22 @@ module {
     %rounded = deepseek.get_weight @rounded : tensor<769xf8E4M3FN>
     %codes = arith.truncf %inputs : tensor<769xf32> to tensor<769xf8E4M3FN>
     check.expect_eq %codes, %rounded : tensor<769xf8E4M3FN>
+    return
+  }
+
+  func.func @narrow_to_e5m2() {
+    %inputs = deepseek.get_weight @e5m2_inputs : tensor<18xf32>
+    %expected = deepseek.get_weight @e5m2_codes : tensor<18xf8E5M2>
+    %codes = arith.truncf %inputs : tensor<18xf32> to tensor<18xf8E5M2>
+    check.expect_eq %codes, %expected : tensor<18xf8E5M2>
+    return
+  }
+
+  func.func @narrow_to_e8m0() {
+    %inputs = deepseek.get_weight @e8m0_inputs : tensor<16xf32>
+    %expected = deepseek.get_weight @e8m0_codes : tensor<16xf8E8M0FNU>
+    %codes = arith.truncf %inputs : tensor<16xf32> to tensor<16xf8E8M0FNU>
+    check.expect_eq %codes, %expected : tensor<16xf8E8M0FNU>
     return
   }
 

@@ -151,6 +151,7 @@ llvm::Expected<Verified> mtpVerify(const Tensor &draft, const Tensor &choice);
 struct BlockFormat {
   llvm::SmallVector<int64_t, 2> block; // along the last two dimensions
   bool powerOfTwo = false;
+  bool groupMajor = false;
 };
 
 struct Quantized {
@@ -168,6 +169,8 @@ struct ScaledTensor {
 llvm::Expected<Quantized> quantize(const Tensor &x, const BlockFormat &format,
                                    ElementType type, ElementType scaleType);
 Result dequantize(ScaledTensor x, ElementType type);
+llvm::Expected<Quantized> requantize(ScaledTensor x, const BlockFormat &format,
+                                     ElementType scaleType);
 Result scaledLinear(ScaledTensor x, ScaledTensor w, ElementType type);
 Result scaledGroupedLinear(ScaledTensor x, ScaledTensor w,
                            const Tensor &offsets, ElementType type);

@@ -64,6 +64,10 @@ def PlanMemory : Pass<"ds-plan-memory", "ModuleOp"> {
 
 def VerifyStage : Pass<"ds-verify-stage", "ModuleOp"> {
   let summary = "Checks that a module is what it should be after a stage";
+  let description = [{
+    After `quantize` there is a remark of the category `fp8` for each
+    `deepseek.requantize`: the error that it can add.
+  }];
   let options = [
     Option<"stage", "stage", "std::string", "", "graph, shard, fuse, quantize, kernels, "
            "buffers, device or llvm">

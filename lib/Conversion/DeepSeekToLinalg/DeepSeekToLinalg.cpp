@@ -84,6 +84,9 @@ static StringRef adviceFor(Operation *op) {
     return "communication is done by the host program";
   if (isa<RopeOp>(op))
     return "expected a last dimension of static size, at most 65536";
+  if (isa<RequantizeOp>(op))
+    return "expected blocks of which one divides the other; requantize in two "
+           "steps, through blocks that divide both";
   if (isa<GetWeightOp, WeightOp>(op))
     return "a kernel takes weights as arguments";
   return "expected static sizes but for tokens, sequences and pages, pages of "

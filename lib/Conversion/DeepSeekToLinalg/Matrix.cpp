@@ -46,9 +46,10 @@ void Matrix::setData(TileBuilder &b, Value encoded, Value scaleTensor) {
   scales = scaleTensor;
   if (!scales)
     return;
-  ArrayRef<int64_t> block = getBlockScaled(encoded.getType()).getBlock();
-  blockColumns = block.back();
-  blockRows = block.size() > 1 ? block[block.size() - 2] : 1;
+  BlockScaledAttr scaled = getBlockScaled(encoded.getType());
+  blockRows = scaled.getBlock().front();
+  blockColumns = scaled.getBlock().back();
+  rowsOfScales = scaled.getLayout() == ScaleLayout::GroupMajor ? 1 : 0;
 }
 
 Matrix::Matrix(TileBuilder &b, Value quantized, Value scaleTensor) {
@@ -129,7 +130,8 @@ MatrixTile Matrix::tile(TileBuilder &b, Value item, OpFoldResult row,
   tile.data =
       b.slice(at.data, Window(2).range(0, at.row, b.getIndexAttr(count)));
   if (scales)
-    tile.scales = b.slice(at.scales, Window(2).at(0, b.div(at.row, blockRows)));
+    tile.scales = b.slice(at.scales,
+                          Window(2).at(rowsOfScales, b.div(at.row, blockRows)));
   return tile;
 }
 

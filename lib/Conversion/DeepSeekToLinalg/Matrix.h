@@ -68,6 +68,7 @@ private:
 
   Value data, scales;
   int64_t blockRows = 0, blockColumns = 1;
+  int64_t rowsOfScales = 0; ///< dimension of `scales`: 1 if group-major
   Type type;
   /// Rank-2 data that is viewed as items: item n begins at row n * rowsPerItem,
   /// and its first `firstRow` rows are not part of the view. 0 if there is no

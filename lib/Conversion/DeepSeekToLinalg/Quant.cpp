@@ -22,6 +22,14 @@ static int64_t blockSize(RankedTensorType type, int64_t dim) {
   return dim < missing ? 1 : block[dim - missing];
 }
 
+/// The dimension of the scales of `type` that counts blocks of dimension `dim`.
+static int64_t scaleDim(RankedTensorType type, int64_t dim) {
+  int64_t rows = type.getRank() - 2;
+  if (getBlockScaled(type).getLayout() == ScaleLayout::RowMajor || dim < rows)
+    return dim;
+  return dim == rows ? rows + 1 : rows;
+}
+
 //===----------------------------------------------------------------------===//
 // quantize
 //===----------------------------------------------------------------------===//
@@ -48,37 +56,85 @@ static Value toPowerOfTwo(TileBuilder &b, Value scale) {
   return arith::BitcastOp::create(b, b.getF32Type(), power);
 }
 
-/// The scale of a block of `x`.
-static Value scaleOf(TileBuilder &b, Value x, double largest, bool powerOfTwo) {
-  Value maximum = b.reduce(x, b.f32(1e-4), [&](Value x, Value acc) -> Value {
-    return arith::MaximumFOp::create(b, math::AbsFOp::create(b, b.widen(x)),
-                                     acc);
-  });
-  Value scale = arith::DivFOp::create(b, maximum, b.f32(largest));
+namespace {
+
+/// The values of one block, in two loops: operands of a `linalg.generic`, and
+/// the f32 that their elements make.
+struct BlockSource {
+  SmallVector<Value> operands;
+  SmallVector<AffineMap> maps;
+  std::function<Value(ValueRange)> value;
+};
+
+/// What one block is quantized to.
+struct QuantizedBlock {
+  Value codes;
+  Value scale; ///< f32
+};
+
+} // namespace
+
+/// The scale of a block.
+static Value scaleOf(TileBuilder &b, const BlockSource &x, double largest,
+                     bool powerOfTwo) {
+  SmallVector<AffineMap> maps(x.maps);
+  maps.push_back(b.map(2, {}));
+  Value maximum =
+      b.generic("rr", x.operands, b.filled({}, b.f32(1e-4)), maps,
+                [&](ValueRange args) -> Value {
+                  Value magnitude = math::AbsFOp::create(b, x.value(args));
+                  return arith::MaximumFOp::create(b, magnitude, args.back());
+                });
+  Value scale = arith::DivFOp::create(b, b.scalar(maximum), b.f32(largest));
   return powerOfTwo ? toPowerOfTwo(b, scale) : scale;
 }
 
-static SmallVector<Value> lowerQuantize(TileBuilder &b, QuantizeOp op) {
-  auto type = cast<RankedTensorType>(op.getQ().getType());
-  Type scaleType = getElementTypeOrSelf(op.getScale().getType());
+/// Quantizes a block of the tensor type `type` into `place`.
+static QuantizedBlock quantizeBlock(TileBuilder &b, const BlockSource &x,
+                                    RankedTensorType type, Value place) {
+  Type element = type.getElementType();
   bool powerOfTwo = getBlockScaled(type).getFormat() == ScaleFormat::PowerOfTwo;
-  SmallVector<OpFoldResult> sizes, blocks;
-  for (int64_t dim : {0, 1}) {
+  Value scale = scaleOf(b, x, largestOf(element), powerOfTwo);
+  SmallVector<AffineMap> maps(x.maps);
+  maps.push_back(b.getMultiDimIdentityMap(2));
+  Value codes = b.generic("pp", x.operands, place, maps, [&](ValueRange args) {
+    Value y = arith::DivFOp::create(b, x.value(args), scale);
+    return b.round(y, element);
+  });
+  return {codes, scale};
+}
+
+/// `q` and `scales` block by block; `body` gets a block's window, its position
+/// and where its codes go. `x` has the sizes of `q`.
+static SmallVector<Value> forEachBlock(
+    TileBuilder &b, OpResult q, OpResult scales, Value x,
+    function_ref<QuantizedBlock(const Window &, ValueRange, Value)> body) {
+  auto type = cast<RankedTensorType>(q.getType());
+  int64_t rank = type.getRank();
+  Type scaleType = getElementTypeOrSelf(scales.getType());
+  SmallVector<OpFoldResult> sizes, blocks, scaleSizes(rank);
+  for (int64_t dim = 0; dim < rank; ++dim) {
     int64_t block = blockSize(type, dim);
-    OpFoldResult size = b.size(op.getX(), dim);
+    OpFoldResult size = b.size(x, dim);
     sizes.push_back(size);
     if (auto known = getConstantIntValue(size))
       blocks.push_back(b.getIndexAttr((*known + block - 1) / block));
     else
       blocks.push_back(b.div(b.add(size, b.getIndexAttr(block - 1)), block));
+    scaleSizes[scaleDim(type, dim)] = blocks.back();
   }
-  Value q = destination(b, op->getResult(0), sizes);
-  Value scales = destination(b, op->getResult(1), blocks);
+  Value codes = destination(b, q, sizes);
+  Value scaleTensor = destination(b, scales, scaleSizes);
   return b.parallelMany(
-      blocks, {1, 1}, {q, scales},
+      blocks, SmallVector<int64_t>(rank, 1), {codes, scaleTensor},
       [&](ValueRange at, ValueRange outs) -> Parts {
-        Window window(2);
-        for (int64_t dim : {0, 1}) {
+        Window window(rank), place(rank);
+        for (int64_t dim = 0; dim < rank; ++dim) {
+          place.range(scaleDim(type, dim), at[dim], b.getIndexAttr(1));
+          if (dim < rank - 2) {
+            window.at(dim, at[dim]);
+            continue;
+          }
           int64_t block = blockSize(type, dim);
           Value begin = b.mul(at[dim], block);
           auto known = getConstantIntValue(sizes[dim]);
@@ -90,20 +146,79 @@ static SmallVector<Value> lowerQuantize(TileBuilder &b, QuantizeOp op) {
                        .getResult();
           window.range(dim, begin, size);
         }
-        Value x = b.slice(op.getX(), window);
-        Value scale =
-            scaleOf(b, x, largestOf(type.getElementType()), powerOfTwo);
-        Value part =
-            b.elementwise(x, b.slice(outs[0], window), [&](ValueRange args) {
-              Value y = arith::DivFOp::create(b, b.widen(args[0]), scale);
-              return b.round(y, type.getElementType());
-            });
-        OpFoldResult one = b.getIndexAttr(1);
-        Window place = Window(2).range(0, at[0], one).range(1, at[1], one);
-        Value stored =
-            b.insert(b.round(scale, scaleType), b.slice(outs[1], place),
-                     {b.index(0), b.index(0)});
-        return {{window, part}, {place, stored}};
+        QuantizedBlock block = body(window, at, b.slice(outs[0], window));
+        SmallVector<Value> first(rank, b.index(0));
+        Value stored = b.insert(b.round(block.scale, scaleType),
+                                b.slice(outs[1], place), first);
+        return {{window, block.codes}, {place, stored}};
+      });
+}
+
+static SmallVector<Value> lowerQuantize(TileBuilder &b, QuantizeOp op) {
+  auto type = cast<RankedTensorType>(op.getQ().getType());
+  return forEachBlock(b, op->getResult(0), op->getResult(1), op.getX(),
+                      [&](const Window &window, ValueRange, Value place) {
+                        BlockSource source{
+                            {b.slice(op.getX(), window)},
+                            {b.getMultiDimIdentityMap(2)},
+                            [&](ValueRange args) { return b.widen(args[0]); }};
+                        return quantizeBlock(b, source, type, place);
+                      });
+}
+
+//===----------------------------------------------------------------------===//
+// requantize
+//===----------------------------------------------------------------------===//
+
+/// The dequantized values of a window of `q`, which is a block of `to`.
+static BlockSource dequantizedBlock(TileBuilder &b, RequantizeOp op,
+                                    RankedTensorType to, const Window &window) {
+  RankedTensorType from = op.getQ().getType();
+  int64_t rank = from.getRank();
+  Window scales(rank);
+  SmallVector<std::pair<int64_t, AffineExpr>> loops; // of the scales
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    int64_t block = blockSize(from, dim), place = scaleDim(from, dim);
+    Value first = b.div(window.offsets[dim], block);
+    if (dim < rank - 2 || blockSize(to, dim) % block != 0) {
+      scales.at(place, first); // one scale for all of the window
+      continue;
+    }
+    OpFoldResult size = window.sizes[dim];
+    auto known = getConstantIntValue(size);
+    size = known ? OpFoldResult(b.getIndexAttr((*known + block - 1) / block))
+                 : b.div(b.add(size, b.getIndexAttr(block - 1)), block);
+    scales.range(place, first, size);
+    loops.push_back({place, b.loop(dim - (rank - 2)).floorDiv(block)});
+  }
+  llvm::sort(loops, llvm::less_first());
+  SmallVector<AffineExpr> map(llvm::make_second_range(loops));
+  return {{b.slice(b.plain(op.getQ()), window), b.slice(op.getScale(), scales)},
+          {b.getMultiDimIdentityMap(2), b.map(2, map)},
+          [&](ValueRange args) -> Value {
+            return arith::MulFOp::create(b, b.widen(args[0]), b.widen(args[1]));
+          }};
+}
+
+static SmallVector<Value> lowerRequantize(TileBuilder &b, RequantizeOp op) {
+  RankedTensorType from = op.getQ().getType();
+  auto to = cast<RankedTensorType>(op.getRequantized().getType());
+  // Blocks that overlap would have several scales in one element's way.
+  for (int64_t dim = 0; dim < from.getRank(); ++dim)
+    if (blockSize(from, dim) % blockSize(to, dim) != 0 &&
+        blockSize(to, dim) % blockSize(from, dim) != 0)
+      return {};
+  return forEachBlock(
+      b, op->getResult(0), op->getResult(1), op.getQ(),
+      [&](const Window &window, ValueRange at, Value place) -> QuantizedBlock {
+        if (!op.isExact())
+          return quantizeBlock(b, dequantizedBlock(b, op, to, window), to,
+                               place);
+        SmallVector<Value> indices(at.size());
+        for (auto [dim, index] : llvm::enumerate(at))
+          indices[scaleDim(from, dim)] = index;
+        return {copyInto(b, b.slice(b.plain(op.getQ()), window), place),
+                b.widen(b.scalar(op.getScale(), indices))};
       });
 }
 
@@ -111,10 +226,33 @@ static SmallVector<Value> lowerQuantize(TileBuilder &b, QuantizeOp op) {
 // Scaled products
 //===----------------------------------------------------------------------===//
 
+namespace {
+
+/// The scales of activations that have their own in each row.
+struct RowScales {
+  RowScales(Value x, Value scales)
+      : scales(scales),
+        rowDim(scaleDim(cast<RankedTensorType>(x.getType()), 0)) {}
+
+  RowScales rows(TileBuilder &b, OpFoldResult first, OpFoldResult count) const {
+    RowScales part = *this;
+    part.scales = b.slice(scales, Window(2).range(rowDim, first, count));
+    return part;
+  }
+  /// Those of all rows in a block of inputs.
+  Value ofBlock(TileBuilder &b, Value block) const {
+    return b.slice(scales, Window(2).at(1 - rowDim, block));
+  }
+
+  Value scales;
+  int64_t rowDim; ///< 1 if group-major
+};
+
+} // namespace
+
 /// `acc[t, o] += (sum_k x[t, k] * w[o, k]) * xScale[t] * wScale` over the
-/// inputs
-/// `[from, from + width)` of block `block`.
-static Value addBlock(TileBuilder &b, Value x, Value xScales,
+/// inputs `[from, from + width)` of block `block`.
+static Value addBlock(TileBuilder &b, Value x, const RowScales &xScales,
                       const MatrixTile &w, Value block, OpFoldResult from,
                       int64_t width, Value acc) {
   int64_t rows = cast<RankedTensorType>(acc.getType()).getDimSize(0);
@@ -124,7 +262,7 @@ static Value addBlock(TileBuilder &b, Value x, Value xScales,
   Value partial = emitDot(b, b.slice(x, columns), unscaled,
                           b.filled({rows, w.rows()}, b.f32(0)));
   Value wScale = b.widen(b.scalar(w.scales, block));
-  Value xScale = b.slice(xScales, Window(2).at(1, block));
+  Value xScale = xScales.ofBlock(b, block);
   AffineMap all = b.getMultiDimIdentityMap(2), row = b.map(2, b.loop(0));
   return b.generic("pp", {partial, xScale}, acc, {all, row, all},
                    [&](ValueRange args) -> Value {
@@ -136,16 +274,15 @@ static Value addBlock(TileBuilder &b, Value x, Value xScales,
 }
 
 /// `emitProduct` of scaled operands, for the first `rows` rows of `x`.
-static Value emitScaledProduct(TileBuilder &b, Value x, Value xScales,
-                               const MatrixTile &w, Value out,
-                               OpFoldResult rows) {
+static Value emitScaledProduct(TileBuilder &b, Value x,
+                               const RowScales &xScales, const MatrixTile &w,
+                               Value out, OpFoldResult rows) {
   int64_t inputs = w.columns(), width = w.blockColumns;
   OpFoldResult zero = b.getIndexAttr(0);
   return forRowBlocks(
       b, x, out, b.toValue(rows),
       [&](Value part, OpFoldResult row, int64_t count) {
-        Value scales =
-            b.slice(xScales, Window(2).range(0, row, b.getIndexAttr(count)));
+        RowScales scales = xScales.rows(b, row, b.getIndexAttr(count));
         int64_t whole = inputs / width;
         Value sum = b.serial(zero, b.getIndexAttr(whole), 1,
                              b.filled({count, w.rows()}, b.f32(0)),
@@ -177,9 +314,9 @@ static SmallVector<Value> lowerScaledLinear(TileBuilder &b, ScaledLinearOp op) {
   return {b.parallel(
       {b.getIndexAttr(w.rows)}, tile, out, [&](ValueRange at, Value shared) {
         Window window = Window(2).range(1, at[0], b.getIndexAttr(tile));
-        Value part =
-            emitScaledProduct(b, x, op.getXScale(), w.tile(b, {}, at[0], tile),
-                              b.slice(shared, window), b.size(x, 0));
+        Value part = emitScaledProduct(
+            b, x, RowScales(op.getX(), op.getXScale()),
+            w.tile(b, {}, at[0], tile), b.slice(shared, window), b.size(x, 0));
         return Part{window, part};
       })};
 }
@@ -204,7 +341,8 @@ static SmallVector<Value> lowerScaledGroupedLinear(TileBuilder &b,
                             .range(0, begin, count)
                             .range(1, at[0], b.getIndexAttr(tile));
         Value part = emitScaledProduct(
-            b, b.slice(x, rows), b.slice(op.getXScale(), rows),
+            b, b.slice(x, rows),
+            RowScales(op.getX(), op.getXScale()).rows(b, begin, count),
             w.tile(b, at[1], at[0], tile), b.slice(shared, window), count);
         return Part{window, part};
       })};
@@ -225,7 +363,8 @@ static SmallVector<Value> lowerDequantize(TileBuilder &b, DequantizeOp op) {
     Window elements(rank), scales(rank);
     for (int64_t dim = 0; dim + 1 < rank; ++dim) {
       elements.at(dim, at[dim]);
-      scales.at(dim, b.div(at[dim], blockSize(encoded, dim)));
+      scales.at(scaleDim(encoded, dim),
+                b.div(at[dim], blockSize(encoded, dim)));
     }
     AffineExpr k = b.loop(0);
     return b.generic(
@@ -241,6 +380,7 @@ static SmallVector<Value> lowerDequantize(TileBuilder &b, DequantizeOp op) {
 
 void deepseek::populateQuantToLinalg(RewritePatternSet &patterns) {
   patterns.add<LowerOp<QuantizeOp, lowerQuantize>,
+               LowerOp<RequantizeOp, lowerRequantize>,
                LowerOp<ScaledLinearOp, lowerScaledLinear>,
                LowerOp<ScaledGroupedLinearOp, lowerScaledGroupedLinear>>(
       patterns.getContext());

@@ -4,7 +4,9 @@
 // instructions that flush what must not be flushed, or into nothing at all:
 //
 //   f8E4M3FN, f8E5M2, f8E8M0FNU -> f32   exact, integer arithmetic on the bits
-//   f32 -> f8E4M3FN                      nearest even, saturating, NaN kept
+//   f32 -> f8E4M3FN, f8E5M2              nearest even, NaN kept; saturating, to
+//                                        infinity
+//   f32 -> f8E8M0FNU                     nearest power of two
 //   bf16 <-> f32                         exact; nearest even, NaN kept
 //   math.exp                             2^n * p(r), within 2 ulp
 //   math.rsqrt                           1 / sqrt(x), two correct roundings
@@ -159,29 +161,54 @@ Value extendFp8(Expander &e, Value x, Type element) {
   return e.bitcast(e.f32(), e.lor(value, sign));
 }
 
-/// f32 to e4m3: nearest even, saturating to 448 (infinities too), NaN to 0x7F.
-Value truncateToE4M3(Expander &e, Value x, Type result) {
+/// f32 to e4m3 or e5m2: nearest even. e4m3 saturates to 448 (infinities too)
+/// and its NaN is 0x7F; e5m2 overflows to infinity and its NaN keeps the sign.
+Value truncateToFp8(Expander &e, Value x, Type result) {
+  bool e4m3 = isa<Float8E4M3FNType>(getElementTypeOrSelf(result));
+  int mantissaBits = e4m3 ? 3 : 2, bias = e4m3 ? 7 : 15;
+  int dropped = 23 - mantissaBits;
   Value bits = e.bitcast(e.i(32), x);
   Value sign = e.land(e.shr(bits, 24), 0x80);
   Value magnitude = e.land(bits, 0x7FFFFFFF);
-  // Normal results (at least 2^-6): keep 3 bits of mantissa, move the bias.
-  Value odd = e.land(e.shr(magnitude, 20), 1);
-  Value rounded = e.add(e.add(magnitude, 0x7FFFF), odd);
-  Value normal = e.add(e.shr(rounded, 20), -((127 - 7) << 3));
-  Value limit = e.k(bits, 0x7E);
-  normal = e.make<arith::MinSIOp>(normal, limit);
-  // Subnormal results: adding 2^14 leaves multiples of 2^-9 in the low bits.
-  Value shifter = e.constant(e.f32(), 16384.0);
+  // Normal results: keep the upper bits of the mantissa, move the bias.
+  Value odd = e.land(e.shr(magnitude, dropped), 1);
+  Value rounded =
+      e.add(e.add(magnitude, (int64_t(1) << (dropped - 1)) - 1), odd);
+  Value normal =
+      e.add(e.shr(rounded, dropped), -((127 - bias) << mantissaBits));
+  normal = e.make<arith::MinSIOp>(normal, e.k(bits, e4m3 ? 0x7E : 0x7C));
+  // Subnormal results are multiples of 2^(1 - bias - mantissaBits): adding a
+  // number whose last place that is leaves them in the low bits.
+  int shift = 24 - bias - mantissaBits;
+  Value shifter = e.constant(e.f32(), std::ldexp(1.0, shift));
   Value small = e.bitcast(e.f32(), magnitude);
-  Value subnormal =
-      e.add(e.bitcast(e.i(32), e.addf(small, shifter)), -int64_t(0x46800000));
+  Value subnormal = e.add(e.bitcast(e.i(32), e.addf(small, shifter)),
+                          -(int64_t(127 + shift) << 23));
   Value isNormal = e.cmp(arith::CmpIPredicate::uge, magnitude,
-                         e.k(bits, 0x3C800000)); // 2^-6
-  Value code = e.select(isNormal, normal, subnormal);
+                         e.k(bits, int64_t(128 - bias) << 23));
+  Value code = e.lor(e.select(isNormal, normal, subnormal), sign);
   Value isNan =
       e.cmp(arith::CmpIPredicate::ugt, magnitude, e.k(bits, 0x7F800000));
-  code = e.select(isNan, e.k(bits, 0x7F), code);
-  return e.bitcast(result, e.trunc(e.i(8), e.lor(code, sign)));
+  Value nan = e4m3 ? e.k(bits, 0x7F) : e.lor(sign, e.k(bits, 0x7E));
+  return e.bitcast(result, e.trunc(e.i(8), e.select(isNan, nan, code)));
+}
+
+/// f32 to the nearest power of two, ties to the even exponent. The smallest,
+/// 2^-127, also stands for what is not above 0; NaN and infinities become NaN.
+Value truncateToE8M0(Expander &e, Value x, Type result) {
+  Value bits = e.bitcast(e.i(32), x);
+  Value odd = e.land(e.shr(bits, 23), 1);
+  Value code = e.shr(e.add(e.add(bits, 0x3FFFFF), odd), 23);
+  code = e.make<arith::MinUIOp>(code, e.k(bits, 254));
+  // 2^-127 and its neighbours are f32 subnormals, without the leading 1.
+  Value above = e.zext(
+      e.i(32), e.cmp(arith::CmpIPredicate::sgt, bits, e.k(bits, 0x600000)));
+  code = e.select(e.cmp(arith::CmpIPredicate::slt, bits, e.k(bits, 0x800000)),
+                  above, code);
+  Value notFinite = e.cmp(arith::CmpIPredicate::uge, e.land(bits, 0x7FFFFFFF),
+                          e.k(bits, 0x7F800000));
+  code = e.select(notFinite, e.k(bits, 0xFF), code);
+  return e.bitcast(result, e.trunc(e.i(8), code));
 }
 
 Value extendBF16(Expander &e, Value x) {
@@ -229,15 +256,20 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
                                 PatternRewriter &rewriter) const override {
     Type from = getElementTypeOrSelf(op.getIn().getType());
     Type to = getElementTypeOrSelf(op.getType());
-    if (!isa<Float8E4M3FNType>(to) && !to.isBF16())
+    if (!isa<Float8E4M3FNType, Float8E5M2Type, Float8E8M0FNUType>(to) &&
+        !to.isBF16())
       return rewriter.notifyMatchFailure(op, "LLVM rounds it");
     Expander e(rewriter, op.getLoc(), op.getType());
     Value x = op.getIn();
     if (!from.isF32())
       x = from.isF64() ? arith::TruncFOp::create(e.b, e.f32(), x).getResult()
                        : arith::ExtFOp::create(e.b, e.f32(), x).getResult();
-    rewriter.replaceOp(op, to.isBF16() ? truncateToBF16(e, x, op.getType())
-                                       : truncateToE4M3(e, x, op.getType()));
+    if (to.isBF16())
+      rewriter.replaceOp(op, truncateToBF16(e, x, op.getType()));
+    else if (isa<Float8E8M0FNUType>(to))
+      rewriter.replaceOp(op, truncateToE8M0(e, x, op.getType()));
+    else
+      rewriter.replaceOp(op, truncateToFp8(e, x, op.getType()));
     return success();
   }
 };

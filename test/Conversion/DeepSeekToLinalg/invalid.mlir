@@ -54,3 +54,13 @@ func.func @wide_rope(%x: tensor<2x1099511627776xf32>, %p: tensor<2xi32>) -> tens
   %y = deepseek.rope %x, %p {theta = 10000.0 : f64} : (tensor<2x1099511627776xf32>, tensor<2xi32>) -> tensor<2x1099511627776xf32>
   return %y : tensor<2x1099511627776xf32>
 }
+
+// -----
+
+!two = tensor<6x12xf8E4M3FN, #deepseek.block_scaled<[2, 4]>>
+!three = tensor<6x12xf8E4M3FN, #deepseek.block_scaled<[3, 4]>>
+func.func @overlapping_blocks(%q: !two, %s: tensor<3x3xf32>) -> (!three, tensor<2x3xf32>) {
+  // expected-error @below {{cannot be lowered to linalg: expected blocks of which one divides the other; requantize in two steps, through blocks that divide both}}
+  %q2, %s2 = deepseek.requantize %q, %s : (!two, tensor<3x3xf32>) -> (!three, tensor<2x3xf32>)
+  return %q2, %s2 : !three, tensor<2x3xf32>
+}

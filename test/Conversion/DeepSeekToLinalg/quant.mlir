@@ -52,3 +52,19 @@ func.func @scaled_grouped_linear(%x: !x, %xs: tensor<?x2xf32>, %w: !stack, %ws: 
       : (!x, tensor<?x2xf32>, !stack, tensor<16x1x2xf32>, tensor<17xi32>) -> tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>
 }
+
+// A block of 128 x 128 takes one scale of 128 rows of the old ones, per 128 inputs.
+!rows = tensor<256x192xf8E4M3FN, #deepseek.block_scaled<[1, 128] layout = group_major>>
+!blocks = tensor<256x192xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two>>
+// CHECK-LABEL: func.func @requantize
+// CHECK: scf.forall (%[[R:.*]], %[[C:.*]]) in (2, 2)
+// CHECK: tensor.extract_slice %arg1[%{{.*}}, %{{.*}}] [%{{.*}}, 128] [1, 1] : tensor<2x256xf32> to tensor<?x128xf32>
+// CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "reduction"]
+// CHECK: arith.mulf
+// CHECK: math.absf
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]
+// CHECK: arith.truncf %{{.*}} : f32 to f8E4M3FN
+func.func @requantize(%q: !rows, %s: tensor<2x256xf32>, %o0: !blocks, %o1: tensor<2x2xf32>) -> (!blocks, tensor<2x2xf32>) {
+  %q2, %s2 = deepseek.requantize %q, %s : (!rows, tensor<2x256xf32>) -> (!blocks, tensor<2x2xf32>)
+  return %q2, %s2 : !blocks, tensor<2x2xf32>
+}
