@@ -20,7 +20,8 @@ StringRef WeightTable::declare(StringRef symbol, StringRef key,
       builder.setInsertionPointToStart(module.getBody());
     Location loc = NameLoc::get(builder.getStringAttr(key));
     weight = WeightOp::create(builder, loc, symbol, type,
-                              builder.getStringAttr(key), ElementsAttr());
+                              builder.getStringAttr(key), ElementsAttr(),
+                              /*last_key=*/StringAttr());
     last = weight;
   }
   return weight.getSymName();

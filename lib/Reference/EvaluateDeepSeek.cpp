@@ -153,6 +153,19 @@ static LogicalResult evaluateEpDispatch(Evaluation &state, EpDispatchOp op) {
   return success();
 }
 
+static LogicalResult evaluateMoEDispatch(Evaluation &state, MoEDispatchOp op) {
+  if (failed(finishAll(state,
+                       moeDispatch(state[op.getX()], state[op.getIndices()],
+                                   op.getNumExperts(), op.getSharedGroup()),
+                       &Dispatch::rows, &Dispatch::offsets, &Dispatch::source)))
+    return failure();
+  if (!op.getXScale())
+    return success();
+  int64_t choices = state[op.getIndices()].dim(1) + op.getSharedGroup();
+  return state.finish(
+      gatherRows(state[op.getXScale()], state.results.back(), choices));
+}
+
 static LogicalResult evaluateMoE(Evaluation &state, ElementType type) {
   return TypeSwitch<Operation *, LogicalResult>(&state.op)
       .Case<RouteOp>([&](RouteOp op) { return evaluateRoute(state, op); })
@@ -162,13 +175,8 @@ static LogicalResult evaluateMoE(Evaluation &state, ElementType type) {
             {state[op.getGate()], state[op.getUp()], state[op.getDown()]},
             getOptional(state, op.getShared()), type));
       })
-      .Case<MoEDispatchOp>([&](MoEDispatchOp op) {
-        return finishAll(state,
-                         moeDispatch(state[op.getX()], state[op.getIndices()],
-                                     op.getNumExperts()),
-                         &Dispatch::rows, &Dispatch::offsets,
-                         &Dispatch::source);
-      })
+      .Case<MoEDispatchOp>(
+          [&](MoEDispatchOp op) { return evaluateMoEDispatch(state, op); })
       .Case<GroupedLinearOp>([&](GroupedLinearOp op) {
         return state.finish(groupedLinear(state[op.getX()], state[op.getW()],
                                           state[op.getOffsets()], type));
@@ -176,7 +184,7 @@ static LogicalResult evaluateMoE(Evaluation &state, ElementType type) {
       .Case<MoECombineOp>([&](MoECombineOp op) {
         return state.finish(moeCombine(
             state[op.getRows()], state[op.getSource()], state[op.getScores()],
-            getOptional(state, op.getShared()), type));
+            getOptional(state, op.getShared()), op.getSharedGroup(), type));
       })
       .Case<ExpertLoadOp>([&](ExpertLoadOp op) {
         return state.finish(

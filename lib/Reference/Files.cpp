@@ -102,11 +102,12 @@ static int64_t getAbiType(std::optional<ElementType> type) {
 /// True if the weights whose scales these are have scales that are powers of
 /// two.
 static bool hasPowerOfTwoScales(ModuleOp module, WeightOp scales) {
-  StringRef key = *scales.getKey();
+  StringRef key = *scales.getKey(), last = scales.getLastKey().value_or("");
   if (!key.consume_back("_scale_inv"))
     return false;
+  last.consume_back("_scale_inv");
   for (auto weight : module.getOps<WeightOp>())
-    if (weight.getKey() == key)
+    if (weight.getKey() == key && weight.getLastKey().value_or("") == last)
       if (BlockScaledAttr scaled = getBlockScaled(weight.getType()))
         return scaled.getFormat() == ScaleFormat::PowerOfTwo;
   return false;
@@ -156,7 +157,8 @@ llvm::Expected<WeightLoader> reference::openWeights(ModuleOp module,
                        "' has a type that no weight can have");
     bound->rows[weight] =
         builder.add(weight.getKey()->str(), dtype, type.getShape().vec(),
-                    hasPowerOfTwoScales(module, weight));
+                    hasPowerOfTwoScales(module, weight),
+                    weight.getLastKey().value_or("").str());
   }
   auto weights = ::dsrt::Weights::bind(builder.table(), source);
   if (!weights.ok())

@@ -139,19 +139,38 @@ llvm::Expected<Routing> reference::route(const Tensor &logits,
 // Dispatch and combine
 //===----------------------------------------------------------------------===//
 
-/// The (token, choice) numbers `t * K + k` sorted by expert, and where each
-/// expert's begin. The order within an expert is that of the input.
-static llvm::Expected<std::pair<std::vector<int64_t>, std::vector<int64_t>>>
-sortByExpert(const Tensor &indices, int64_t E) {
+/// The expert of each (token, choice) number `t * K + k`. With a shared group
+/// `K` counts a last choice, the last expert.
+static llvm::Expected<std::vector<int64_t>>
+listChoices(const Tensor &indices, int64_t E, bool sharedGroup) {
   if (llvm::Error error = expectShape("indices", indices, {-1, -1}))
     return error;
-  std::vector<int64_t> expert = toInts(indices); // [T * K]
-  std::vector<int64_t> offsets(E + 1), source(expert.size());
-  for (size_t i = 0; i < expert.size(); ++i) {
-    if (llvm::Error error = expectIndex("indices", i, expert[i], E))
-      return error;
-    ++offsets[expert[i] + 1];
+  std::vector<int64_t> chosen = toInts(indices), result;
+  int64_t T = indices.dim(0), K = indices.dim(1);
+  for (int64_t t = 0; t < T; ++t) {
+    for (int64_t i = t * K; i < (t + 1) * K; ++i) {
+      if (llvm::Error error =
+              expectIndex("indices", i, chosen[i], E - sharedGroup))
+        return error;
+      result.push_back(chosen[i]);
+    }
+    if (sharedGroup)
+      result.push_back(E - 1);
   }
+  return result;
+}
+
+/// The choices sorted by expert, and where each expert's begin. The order
+/// within an expert is that of the input.
+static llvm::Expected<std::pair<std::vector<int64_t>, std::vector<int64_t>>>
+sortByExpert(const Tensor &indices, int64_t E, bool sharedGroup = false) {
+  auto choices = listChoices(indices, E, sharedGroup);
+  if (!choices)
+    return choices.takeError();
+  std::vector<int64_t> &expert = *choices; // [T * K]
+  std::vector<int64_t> offsets(E + 1), source(expert.size());
+  for (int64_t e : expert)
+    ++offsets[e + 1];
   std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
   std::vector<int64_t> next = offsets;
   for (size_t i = 0; i < expert.size(); ++i)
@@ -161,46 +180,62 @@ sortByExpert(const Tensor &indices, int64_t E) {
 
 llvm::Expected<Dispatch> reference::moeDispatch(const Tensor &x,
                                                 const Tensor &indices,
-                                                int64_t numExperts) {
+                                                int64_t numExperts,
+                                                bool sharedGroup) {
   if (llvm::Error error = expectShape("x", x, {-1, -1}))
     return error;
   if (llvm::Error error = expectShape("indices", indices, {x.dim(0), -1}))
     return error;
-  auto sorted = sortByExpert(indices, numExperts);
+  auto sorted = sortByExpert(indices, numExperts, sharedGroup);
   if (!sorted)
     return sorted.takeError();
   auto &[offsets, source] = *sorted;
-  int64_t H = x.dim(1), K = indices.dim(1);
   auto rows = static_cast<int64_t>(source.size());
-  Dispatch result = {
-      Tensor(x.type(), {rows, H}),
-      Tensor::fromInts(ElementType::I32, {numExperts + 1}, offsets),
-      Tensor::fromInts(ElementType::I32, {rows}, source)};
+  Tensor order = Tensor::fromInts(ElementType::I32, {rows}, source);
+  Result gathered = gatherRows(x, order, indices.dim(1) + sharedGroup);
+  if (!gathered)
+    return gathered.takeError();
+  return Dispatch{std::move(*gathered),
+                  Tensor::fromInts(ElementType::I32, {numExperts + 1}, offsets),
+                  order};
+}
+
+Result reference::gatherRows(const Tensor &x, const Tensor &source,
+                             int64_t choices) {
+  if (llvm::Error error = expectShape("x", x, {-1, -1}))
+    return error;
+  int64_t H = x.dim(1), rows = source.size();
+  Tensor result(x.type(), {rows, H});
   std::vector<float> row(H);
   for (int64_t p = 0; p < rows; ++p) {
-    x.readFloats(source[p] / K * H, H, row.data());
-    result.rows.writeFloats(p * H, H, row.data());
+    int64_t token = source.getInt(p) / choices;
+    if (llvm::Error error = expectIndex("source", p, token, x.dim(0)))
+      return error;
+    x.readFloats(token * H, H, row.data());
+    result.writeFloats(p * H, H, row.data());
   }
   return result;
 }
 
 /// `y[t] = sum over t's rows p, ascending, of scores[source[p]] * rows[p]`,
-/// plus `shared[t]`. rows [T * K, H] in f32, source [T * K], scores [T * K] in
-/// f32.
+/// plus `shared[t]`. rows [T * K, H] in f32, source [T * K], scores [T, K] in
+/// f32; with a shared group one choice more, of score 1.
 static llvm::Expected<Tensor>
 combine(const float *rows, llvm::ArrayRef<int64_t> source, const Tensor &scores,
-        const Tensor *shared, int64_t H, ElementType type) {
-  int64_t T = scores.dim(0), K = scores.dim(1);
+        const Tensor *shared, bool sharedGroup, int64_t H, ElementType type) {
+  int64_t T = scores.dim(0), K = scores.dim(1), C = K + sharedGroup;
   if (shared)
     if (llvm::Error error = expectShape("shared", *shared, {T, H}))
       return error;
   Floats score(scores);
   std::vector<float> y(T * H);
   for (auto [p, from] : llvm::enumerate(source)) {
-    if (llvm::Error error = expectIndex("source", p, from, T * K))
+    if (llvm::Error error = expectIndex("source", p, from, T * C))
       return error;
+    int64_t t = from / C, k = from % C;
+    float weight = k < K ? score[t * K + k] : 1.0f;
     for (int64_t h = 0; h < H; ++h)
-      y[from / K * H + h] += score[from] * rows[p * H + h];
+      y[t * H + h] += weight * rows[p * H + h];
   }
   if (shared) {
     Floats extra(*shared);
@@ -212,15 +247,17 @@ combine(const float *rows, llvm::ArrayRef<int64_t> source, const Tensor &scores,
 
 Result reference::moeCombine(const Tensor &rows, const Tensor &source,
                              const Tensor &scores, const Tensor *shared,
-                             ElementType type) {
+                             bool sharedGroup, ElementType type) {
   if (llvm::Error error = expectShape("scores", scores, {-1, -1}))
     return error;
-  if (llvm::Error error = expectShape("rows", rows, {scores.size(), -1}))
+  int64_t count = scores.dim(0) * (scores.dim(1) + sharedGroup);
+  if (llvm::Error error = expectShape("rows", rows, {count, -1}))
     return error;
-  if (llvm::Error error = expectShape("source", source, {scores.size()}))
+  if (llvm::Error error = expectShape("source", source, {count}))
     return error;
   Floats in(rows);
-  return combine(in.data(), toInts(source), scores, shared, rows.dim(1), type);
+  return combine(in.data(), toInts(source), scores, shared, sharedGroup,
+                 rows.dim(1), type);
 }
 
 //===----------------------------------------------------------------------===//
@@ -270,12 +307,12 @@ Result reference::experts(const Tensor &x, const Tensor &scores,
     return error;
   if (llvm::Error error = expectShape("down", weights.down, {E, H, I}))
     return error;
-  // The same steps as the ops that `ds-lower-experts` makes of this one, in
+  // The same steps as the ops that `ds-fuse-experts` makes of this one, in
   // f32.
   constexpr ElementType f32 = ElementType::F32;
   Tensor wide = Tensor::fromFloats(f32, x.shape(),
                                    llvm::ArrayRef(Floats(x).data(), x.size()));
-  auto dispatched = moeDispatch(wide, indices, E);
+  auto dispatched = moeDispatch(wide, indices, E, /*sharedGroup=*/false);
   if (!dispatched)
     return dispatched.takeError();
   auto &[rows, offsets, source] = *dispatched;
@@ -291,7 +328,8 @@ Result reference::experts(const Tensor &x, const Tensor &scores,
   Result down = groupedLinear(*product, weights.down, offsets, f32);
   if (!down)
     return down.takeError();
-  return combine(Floats(*down).data(), toInts(source), scores, shared, H, type);
+  return combine(Floats(*down).data(), toInts(source), scores, shared,
+                 /*sharedGroup=*/false, H, type);
 }
 
 //===----------------------------------------------------------------------===//

@@ -60,8 +60,8 @@ static LogicalResult lowerExperts(ExpertsOp op) {
   auto dispatch = MoEDispatchOp::create(
       builder, loc, rowsOf(x.getDimSize(1)),
       RankedTensorType::get({experts + 1}, i32),
-      RankedTensorType::get({rows}, i32), op.getX(), op.getIndices(),
-      builder.getI64IntegerAttr(experts));
+      RankedTensorType::get({rows}, i32), /*rows_scale=*/Type(), op.getX(),
+      op.getIndices(), /*x_scale=*/Value(), builder.getI64IntegerAttr(experts));
   Value offsets = dispatch.getOffsets();
   RankedTensorType inner = rowsOf(gate.getDimSize(1));
   Value gated = GroupedLinearOp::create(builder, loc, inner, dispatch.getRows(),

@@ -142,6 +142,7 @@ Status Module::check() const {
                     0) ||
         m.weights[i].dtype == DSRT_INDEX ||
         (m.weights[i].stacked && m.weights[i].rank == 0) ||
+        m.weights[i].last_key < -1 ||
         m.weights[i].scale_of < -1 ||
         m.weights[i].scale_of >= static_cast<int64_t>(m.weight_count))
       return malformed(fmt::format("weight {} has no valid type", i));

@@ -95,7 +95,10 @@ std::string weightTable(const Module &module, bool all) {
   for (uint64_t i = 0; all && i < m.weight_count; ++i) {
     const dsrt_weight &weight = m.weights[i];
     text += fmt::format(
-        "  {} {} [{}]{}\n", module.string(weight.key),
+        "  {}{} {} [{}]{}\n", module.string(weight.key),
+        weight.last_key >= 0
+            ? fmt::format(" then {}", module.string(weight.last_key))
+            : "",
         elementTypeName(weight.dtype),
         fmt::join(weight.shape, weight.shape + weight.rank, ", "),
         weight.scale_of >= 0

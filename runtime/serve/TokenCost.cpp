@@ -65,10 +65,12 @@ TokenCost tokenCost(const Module &module) {
       continue;
     double bytes = weightBytes(weight);
     double used = 1;
-    if (weight.stacked && cost.expertsPerToken && weight.shape[0])
-      used =
-          static_cast<double>(std::min(cost.expertsPerToken, weight.shape[0])) /
-          static_cast<double>(weight.shape[0]);
+    if (weight.stacked && cost.expertsPerToken && weight.shape[0]) {
+      // Every token uses the shared expert.
+      int64_t experts = cost.expertsPerToken + (weight.last_key >= 0);
+      used = static_cast<double>(std::min(experts, weight.shape[0])) /
+             static_cast<double>(weight.shape[0]);
+    }
     // One row, unless the table is the output matrix too.
     bool row = hasHead && std::strcmp(key, "model.embed_tokens.weight") == 0;
     if (row && weight.shape[0])

@@ -40,6 +40,9 @@ static Status checkRow(const WeightTable &table, uint64_t index) {
   constexpr int64_t kMaxStacked = 1 << 20;
   if (stacked && row.shape[0] > kMaxStacked)
     return wrong("more stacked tensors than a checkpoint can have");
+  if (row.last_key < -1 ||
+      (row.last_key >= 0 && (!stacked || row.shape[0] == 0)))
+    return wrong("a last tensor where none is stacked");
   if (row.scale_of < -1 || row.scale_of >= static_cast<int64_t>(table.count))
     return wrong("scales of a weight that is not in the table");
   return Status();
@@ -79,21 +82,30 @@ Result<std::vector<WantedTensor>> expandTable(const WeightTable &table) {
       continue;
     }
     size_t star = tensor.name.find('*');
+    std::string_view last = table.lastKey(i);
     for (int64_t e = 0; e < row.shape[0]; ++e) {
       result.push_back(tensor);
-      result.back().name.replace(star, 1, std::to_string(e));
+      if (!last.empty() && e + 1 == row.shape[0])
+        result.back().name = last;
+      else
+        result.back().name.replace(star, 1, std::to_string(e));
     }
   }
   return result;
 }
 
+int64_t WeightTableBuilder::append(const std::string &text) {
+  auto offset = static_cast<int64_t>(strings.size());
+  strings += text;
+  strings += '\0';
+  return offset;
+}
+
 uint64_t WeightTableBuilder::add(const std::string &key, int64_t dtype,
                                  const std::vector<int64_t> &shape,
-                                 bool powerOfTwo) {
+                                 bool powerOfTwo, const std::string &lastKey) {
   dsrt_weight row = {};
-  row.key = static_cast<int64_t>(strings.size());
-  strings += key;
-  strings += '\0';
+  row.key = append(key);
   row.dtype = dtype;
   row.rank = static_cast<int64_t>(shape.size());
   // A rank that the row cannot hold is left for expandTable to refuse.
@@ -102,21 +114,29 @@ uint64_t WeightTableBuilder::add(const std::string &key, int64_t dtype,
   row.stacked = key.find('*') != std::string::npos;
   row.scale_of = -1;
   row.power_of_two = powerOfTwo;
-  rowOf.emplace(key, rows.size());
+  row.last_key = lastKey.empty() ? -1 : append(lastKey);
+  rowOf.emplace(std::pair(key, lastKey), rows.size());
   rows.push_back(row);
   return rows.size() - 1;
 }
 
+/// The name of the weight whose scales have the name `key`.
+static std::string weightOfScales(std::string_view key) {
+  return std::string(key.substr(0, key.size() - kScaleSuffix.size()));
+}
+
 WeightTable WeightTableBuilder::table() {
-  for (dsrt_weight &row : rows) {
-    std::string key = strings.c_str() + row.key;
-    if (!isScaleKey(key))
+  WeightTable result = {rows.data(), rows.size(), strings.data()};
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::string_view key = result.key(i), last = result.lastKey(i);
+    if (!isScaleKey(key) || (!last.empty() && !isScaleKey(last)))
       continue;
-    auto weight = rowOf.find(key.substr(0, key.size() - kScaleSuffix.size()));
+    auto weight = rowOf.find(
+        {weightOfScales(key), last.empty() ? "" : weightOfScales(last)});
     if (weight != rowOf.end())
-      row.scale_of = static_cast<int64_t>(weight->second);
+      rows[i].scale_of = static_cast<int64_t>(weight->second);
   }
-  return {rows.data(), rows.size(), strings.data()};
+  return result;
 }
 
 } // namespace dsrt

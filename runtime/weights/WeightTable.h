@@ -12,7 +12,7 @@
 #include "runtime/core/Status.h"
 #include "runtime/weights/DataType.h"
 
-#include <unordered_map>
+#include <map>
 #include <vector>
 
 namespace dsrt {
@@ -23,6 +23,12 @@ struct WeightTable {
   const char *strings = nullptr;
 
   const char *key(uint64_t row) const { return strings + rows[row].key; }
+  /// The name of the last tensor of a stacked row, empty if it has none of its
+  /// own.
+  std::string_view lastKey(uint64_t row) const {
+    int64_t key = rows[row].last_key;
+    return key < 0 ? std::string_view() : strings + key;
+  }
 };
 
 /// One tensor of a checkpoint that a table asks for: a row, or an element of a
@@ -46,16 +52,19 @@ class WeightTableBuilder {
 public:
   /// Adds a weight and returns its row. A '*' in the key makes it stacked, with
   /// shape[0] tensors; `X_scale_inv` are the scales of the weight `X`, which
-  /// may be added before or after it.
+  /// may be added before or after it. `lastKey` names the last stacked tensor.
   uint64_t add(const std::string &key, int64_t dtype,
-               const std::vector<int64_t> &shape, bool powerOfTwo = false);
+               const std::vector<int64_t> &shape, bool powerOfTwo = false,
+               const std::string &lastKey = "");
   /// Valid until the next `add`, as long as the builder lives.
   WeightTable table();
 
 private:
+  int64_t append(const std::string &text);
+
   std::vector<dsrt_weight> rows;
   std::string strings;
-  std::unordered_map<std::string, uint64_t> rowOf;
+  std::map<std::pair<std::string, std::string>, uint64_t> rowOf; // by keys
 };
 
 /// True for a key of scales, as published checkpoints name them.

@@ -6,6 +6,10 @@
 
 !w8 = tensor<4x48x160xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
 !d8 = tensor<4x160x48xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!w5 = tensor<5x48x160xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!d5 = tensor<5x160x48xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!s8 = tensor<48x160xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!sd8 = tensor<160x48xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
 
 module attributes {deepseek.source = "seed:1"} {
   deepseek.weight @x from "x" : tensor<3x160xf32>
@@ -71,6 +75,60 @@ module attributes {deepseek.source = "seed:1"} {
     %hand = arith.addf %difference, %shared2 : tensor<1x160xf32>
     %y2 = tensor.extract_slice %y[2, 0] [1, 160] [1, 1] : tensor<3x160xf32> to tensor<1x160xf32>
     check.expect_close %y2, %hand {atol = 1.0e-6 : f64, rtol = 1.0e-6 : f64} : tensor<1x160xf32>
+    return
+  }
+
+  // The shared expert as a fifth group, whose tensors are last in the stacks: the same
+  // bits as the shared MLP by itself, added last.
+  deepseek.weight @gate5 from "experts.*.gate_proj.weight" then "shared.gate_proj.weight" : !w5
+  deepseek.weight @gate5_s from "experts.*.gate_proj.weight_scale_inv" then "shared.gate_proj.weight_scale_inv" : tensor<5x1x2xf32>
+  deepseek.weight @down5 from "experts.*.down_proj.weight" then "shared.down_proj.weight" : !d5
+  deepseek.weight @down5_s from "experts.*.down_proj.weight_scale_inv" then "shared.down_proj.weight_scale_inv" : tensor<5x2x1xf32>
+  deepseek.weight @sgate from "shared.gate_proj.weight" : !s8
+  deepseek.weight @sgate_s from "shared.gate_proj.weight_scale_inv" : tensor<1x2xf32>
+  deepseek.weight @sdown from "shared.down_proj.weight" : !sd8
+  deepseek.weight @sdown_s from "shared.down_proj.weight_scale_inv" : tensor<2x1xf32>
+
+  func.func @shared_group() {
+    %x = deepseek.get_weight @x : tensor<3x160xf32>
+    %gq = deepseek.get_weight @gate : !w8
+    %gs = deepseek.get_weight @gate_s : tensor<4x1x2xf32>
+    %dq = deepseek.get_weight @down : !d8
+    %ds = deepseek.get_weight @down_s : tensor<4x2x1xf32>
+    %sgq = deepseek.get_weight @sgate : !s8
+    %sgs = deepseek.get_weight @sgate_s : tensor<1x2xf32>
+    %sdq = deepseek.get_weight @sdown : !sd8
+    %sds = deepseek.get_weight @sdown_s : tensor<2x1xf32>
+    %gate = deepseek.dequantize %gq, %gs : (!w8, tensor<4x1x2xf32>) -> tensor<4x48x160xf32>
+    %down = deepseek.dequantize %dq, %ds : (!d8, tensor<4x2x1xf32>) -> tensor<4x160x48xf32>
+    %sgate = deepseek.dequantize %sgq, %sgs : (!s8, tensor<1x2xf32>) -> tensor<48x160xf32>
+    %sdown = deepseek.dequantize %sdq, %sds : (!sd8, tensor<2x1xf32>) -> tensor<160x48xf32>
+    %indices = arith.constant dense<[[3, 0], [1, 3], [0, 1]]> : tensor<3x2xi32>
+    %scores = arith.constant dense<[[0.75, 0.25], [0.5, 0.5], [2.0, -1.0]]> : tensor<3x2xf32>
+
+    %sg = deepseek.linear %x, %sgate : (tensor<3x160xf32>, tensor<48x160xf32>) -> tensor<3x48xf32>
+    %sa = deepseek.swiglu %sg, %sg : (tensor<3x48xf32>, tensor<3x48xf32>) -> tensor<3x48xf32>
+    %shared = deepseek.linear %sa, %sdown : (tensor<3x48xf32>, tensor<160x48xf32>) -> tensor<3x160xf32>
+    %rows, %offsets, %source = deepseek.moe_dispatch %x, %indices {num_experts = 4 : i64}
+        : (tensor<3x160xf32>, tensor<3x2xi32>) -> (tensor<6x160xf32>, tensor<5xi32>, tensor<6xi32>)
+    %g = deepseek.grouped_linear %rows, %gate, %offsets : (tensor<6x160xf32>, tensor<4x48x160xf32>, tensor<5xi32>) -> tensor<6x48xf32>
+    %a = deepseek.swiglu %g, %g : (tensor<6x48xf32>, tensor<6x48xf32>) -> tensor<6x48xf32>
+    %o = deepseek.grouped_linear %a, %down, %offsets : (tensor<6x48xf32>, tensor<4x160x48xf32>, tensor<5xi32>) -> tensor<6x160xf32>
+    %apart = deepseek.moe_combine %o, %source, %scores, %shared : (tensor<6x160xf32>, tensor<6xi32>, tensor<3x2xf32>, tensor<3x160xf32>) -> tensor<3x160xf32>
+
+    %gq5 = deepseek.get_weight @gate5 : !w5
+    %gs5 = deepseek.get_weight @gate5_s : tensor<5x1x2xf32>
+    %dq5 = deepseek.get_weight @down5 : !d5
+    %ds5 = deepseek.get_weight @down5_s : tensor<5x2x1xf32>
+    %gate5 = deepseek.dequantize %gq5, %gs5 : (!w5, tensor<5x1x2xf32>) -> tensor<5x48x160xf32>
+    %down5 = deepseek.dequantize %dq5, %ds5 : (!d5, tensor<5x2x1xf32>) -> tensor<5x160x48xf32>
+    %rows5, %offsets5, %source5 = deepseek.moe_dispatch %x, %indices {num_experts = 5 : i64, shared_group}
+        : (tensor<3x160xf32>, tensor<3x2xi32>) -> (tensor<9x160xf32>, tensor<6xi32>, tensor<9xi32>)
+    %g5 = deepseek.grouped_linear %rows5, %gate5, %offsets5 : (tensor<9x160xf32>, tensor<5x48x160xf32>, tensor<6xi32>) -> tensor<9x48xf32>
+    %a5 = deepseek.swiglu %g5, %g5 : (tensor<9x48xf32>, tensor<9x48xf32>) -> tensor<9x48xf32>
+    %o5 = deepseek.grouped_linear %a5, %down5, %offsets5 : (tensor<9x48xf32>, tensor<5x160x48xf32>, tensor<6xi32>) -> tensor<9x160xf32>
+    %together = deepseek.moe_combine %o5, %source5, %scores {shared_group} : (tensor<9x160xf32>, tensor<9xi32>, tensor<3x2xf32>) -> tensor<3x160xf32>
+    check.expect_eq %together, %apart : tensor<3x160xf32>
     return
   }
 }

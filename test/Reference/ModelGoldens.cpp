@@ -180,7 +180,7 @@ static void runExperts(Cases &cases, TensorMap t) {
       "experts: with the shared expert",
       experts(t["x"], t["w"], t["idx"], {gate, up, down}, &shared, f32), t["y"],
       1e-5);
-  auto sorted = moeDispatch(t["x"], t["idx"], 16);
+  auto sorted = moeDispatch(t["x"], t["idx"], 16, /*sharedGroup=*/false);
   if (!sorted)
     return cases.fail("moe_dispatch", llvm::toString(sorted.takeError()));
   Tensor tokens(ElementType::I32, {sorted->source.size()});
@@ -195,7 +195,8 @@ static void runExperts(Cases &cases, TensorMap t) {
   Tensor rows = get(groupedLinear(product, down, sorted->offsets, f32));
   cases.expectClose("grouped_linear: rows", rows, t["sorted_y"], 1e-5);
   cases.expectClose("moe_combine",
-                    moeCombine(rows, sorted->source, t["w"], nullptr, f32),
+                    moeCombine(rows, sorted->source, t["w"], nullptr,
+                               /*sharedGroup=*/false, f32),
                     t["y_routed"], 1e-5);
   // One ulp before an E4M3 rounding changes a code: 2^-4 of one product's
   // share.

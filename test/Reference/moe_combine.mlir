@@ -33,3 +33,16 @@ func.func @order() {
   check.expect_eq %z, %ez : tensor<1x1xbf16>
   return
 }
+
+// The last group's rows are added as they are, last: 2 * 1 + 3 * 10 + 100, and
+// (1e8 - 1e8) + 1.
+func.func @shared_group() {
+  %rows = arith.constant dense<[[1.0], [1.0e8], [10.0], [-1.0e8], [100.0], [1.0]]> : tensor<6x1xf32>
+  %source = arith.constant dense<[0, 4, 1, 3, 2, 5]> : tensor<6xi32>
+  %scores = arith.constant dense<[[2.0, 3.0], [1.0, 1.0]]> : tensor<2x2xf32>
+  %y = deepseek.moe_combine %rows, %source, %scores {shared_group}
+      : (tensor<6x1xf32>, tensor<6xi32>, tensor<2x2xf32>) -> tensor<2x1xf32>
+  %e = arith.constant dense<[[132.0], [1.0]]> : tensor<2x1xf32>
+  check.expect_eq %y, %e : tensor<2x1xf32>
+  return
+}

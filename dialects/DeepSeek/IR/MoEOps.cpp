@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SmallSet.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -24,6 +25,18 @@ static LogicalResult verifyNumExperts(Operation *op, int64_t experts) {
     return success();
   return op->emitOpError("expected a positive num_experts below 2^31 - 1, got ")
          << experts;
+}
+
+/// How many rows `moe_dispatch` makes of `T` tokens: one for each choice, and
+/// one for the shared expert if it is a group.
+static LetterDim rowsOfTokens(ShapeLetters &letters, bool sharedGroup) {
+  if (!sharedGroup)
+    return letters.product("T", "K");
+  int64_t choices = letters.size("K");
+  if (!ShapedType::isDynamic(choices) &&
+      !llvm::AddOverflow<int64_t>(choices, 1, choices))
+    letters.bind("(K + 1)", choices);
+  return letters.product("T", "(K + 1)");
 }
 
 static LogicalResult verifyGridAxes(Operation *op, ArrayRef<int16_t> axes) {
@@ -137,25 +150,54 @@ ExpertsOp::reifyResultShapes(OpBuilder &builder,
 // MoEDispatchOp
 //===----------------------------------------------------------------------===//
 
+/// Rows in FP8 have their scales beside them.
+static LogicalResult verifyDispatchedScales(MoEDispatchOp op) {
+  if (bool(op.getXScale()) != bool(op.getRowsScale())) // moe_dispatch_c5
+    return op.emitOpError("expected both x_scale and rows_scale or neither, "
+                          "got only ")
+           << (op.getXScale() ? "x_scale" : "rows_scale");
+  if (!op.getXScale())
+    return success();
+  BlockScaledAttr scaled = getBlockScaled(op.getX().getType());
+  if (!scaled || scaled.getBlock().front() != 1 ||
+      scaled.getLayout() != ScaleLayout::RowMajor) // moe_dispatch_c5
+    return op.emitOpError("expected x with a #deepseek.block_scaled encoding "
+                          "of one row to a block and row-major scales, got ")
+           << op.getX().getType();
+  // moe_dispatch_c6
+  if (failed(verifyScale(op, "x_scale", op.getXScale(), "x", op.getX())) ||
+      failed(verifyScale(op, "rows_scale", op.getRowsScale(), "rows",
+                         op.getRows())))
+    return failure();
+  return verifySameElements(op, "rows_scale", op.getRowsScale(), "x_scale",
+                            op.getXScale());
+}
+
 LogicalResult MoEDispatchOp::verify() {
   ShapeLetters letters(*this);
   // moe_dispatch_c4
   if (failed(verifyNumExperts(*this, getNumExperts())))
     return failure();
+  if (getSharedGroup() && getNumExperts() < 2)
+    return emitOpError("expected at least two experts of which the last is "
+                       "the shared one, got ")
+           << getNumExperts();
   letters.bind("num_experts", getNumExperts());
   // moe_dispatch_c1
   if (failed(letters.match("x", getX(), {"T", "H"})) ||
       failed(letters.match("indices", getIndices(), {"T", "K"})))
     return failure();
   // moe_dispatch_c2
-  LetterDim rows = letters.product("T", "K");
+  LetterDim rows = rowsOfTokens(letters, getSharedGroup());
   if (failed(letters.match("rows", getRows(), {rows, "H"})) ||
       failed(verifySameElements(*this, "rows", getRows(), "x", getX())) ||
       failed(letters.match("source", getSource(), {rows})))
     return failure();
   // moe_dispatch_c3
-  return letters.match("offsets", getOffsets(),
-                       {letters.plus("num_experts", 1)});
+  if (failed(letters.match("offsets", getOffsets(),
+                           {letters.plus("num_experts", 1)})))
+    return failure();
+  return verifyDispatchedScales(*this);
 }
 
 void MoEDispatchOp::getAsmResultNames(
@@ -163,18 +205,24 @@ void MoEDispatchOp::getAsmResultNames(
   setName(getRows(), "rows");
   setName(getOffsets(), "offsets");
   setName(getSource(), "source");
+  if (getRowsScale())
+    setName(getRowsScale(), "rows_scale");
 }
 
 LogicalResult
 MoEDispatchOp::reifyResultShapes(OpBuilder &builder,
                                  ReifiedRankedShapedTypeDims &shapes) {
-  // T * K rows; K is the static number of chosen experts.
+  // T * K rows (T * (K + 1) with the shared expert); K is the static number of
+  // chosen experts.
   Value tokens = getValueOrCreateConstantIndexOp(
       builder, getLoc(),
       tensor::getMixedSize(builder, getLoc(), getIndices(), 0));
   Value chosen = getValueOrCreateConstantIndexOp(
       builder, getLoc(),
       tensor::getMixedSize(builder, getLoc(), getIndices(), 1));
+  if (getSharedGroup())
+    chosen = builder.createOrFold<arith::AddIOp>(
+        getLoc(), chosen, arith::ConstantIndexOp::create(builder, getLoc(), 1));
   OpFoldResult rows =
       builder.createOrFold<arith::MulIOp>(getLoc(), tokens, chosen);
   if (!cast<RankedTensorType>(getRows().getType()).isDynamicDim(0))
@@ -184,6 +232,9 @@ MoEDispatchOp::reifyResultShapes(OpBuilder &builder,
   shapes.push_back({rows, width});
   shapes.push_back({builder.getIndexAttr(getNumExperts() + 1)});
   shapes.push_back({rows});
+  if (getXScale())
+    shapes.push_back(
+        {rows, tensor::getMixedSize(builder, getLoc(), getXScale(), 1)});
   return success();
 }
 
@@ -224,7 +275,7 @@ LogicalResult MoECombineOp::verify() {
   // moe_combine_c1
   if (failed(letters.match("scores", getScores(), {"T", "K"})))
     return failure();
-  LetterDim rows = letters.product("T", "K");
+  LetterDim rows = rowsOfTokens(letters, getSharedGroup());
   if (failed(letters.match("rows", getRows(), {rows, "H"})) ||
       failed(letters.match("source", getSource(), {rows})))
     return failure();

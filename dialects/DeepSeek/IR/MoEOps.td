@@ -3,10 +3,11 @@
 def OpGroupMoE : OpDocGroup {
   let summary = "Mixture of experts";
   let description = [{
-    `route` and `experts` are the mathematics. `ds-lower-experts` rewrites `experts`
+    `route` and `experts` are the mathematics. `ds-fuse-experts` rewrites `experts`
     into `moe_dispatch`, `grouped_linear`, `swiglu`, `grouped_linear`, `moe_combine`.
     A shared expert needs no op: it is `linear`, `swiglu`, `linear`, and its value is
-    the operand `shared` of `experts`.
+    the operand `shared` of `experts`; where it has the size of a routed expert, the
+    pass makes it one group more.
     Source: DeepSeek-V3, section 2.1.2 (DeepSeekMoE); no token is ever dropped.
   }];
 }
@@ -95,23 +96,38 @@ def DeepSeek_MoEDispatchOp : DeepSeek_Op<"moe_dispatch"> {
     offsets[e] = number of (t, k) with indices[t, k] < e
     ```
 
+    With `shared_group` every token has one choice more, the last group, which is the
+    shared expert: the above with `K + 1` for `K` and `indices[t, K] = num_experts - 1`.
+
+    Rows in FP8 take the scales of their blocks along: `rows_scale[p] = x_scale[source[p] / K]`.
+
     ```mlir
     %rows, %offsets, %source = deepseek.moe_dispatch %x, %experts {num_experts = 256}
         : (tensor<?x7168xbf16>, tensor<?x8xi32>)
         -> (tensor<?x7168xbf16>, tensor<257xi32>, tensor<?xi32>)
+    %rows, %offsets, %source, %rows_scale =
+        deepseek.moe_dispatch %q, %experts, %scale {num_experts = 257, shared_group}
+        : (tensor<?x7168xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, tensor<?x8xi32>, tensor<?x56xf32>)
+        -> (tensor<?x7168xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, tensor<258xi32>,
+            tensor<?xi32>, tensor<?x56xf32>)
     ```
 
     Constraints:
     - (C1) `shape(x) = [T, H]`, `shape(indices) = [T, K]`.
     - (C2) `shape(rows) = [T * K, H]`, with the element type and encoding of `x`;
-      `shape(source) = [T * K]`.
+      `shape(source) = [T * K]`; both with `K + 1` for `K` if `shared_group`.
     - (C3) `shape(offsets) = [num_experts + 1]`.
-    - (C4) `num_experts` is positive.
+    - (C4) `num_experts` is positive, and at least 2 if `shared_group`.
+    - (C5) `x_scale` and `rows_scale` are present or absent together; present, `x` has a
+      `block_scaled` encoding with one row to a block and row-major scales.
+    - (C6) `shape(x_scale)` and `shape(rows_scale)` are those of the scales of `x` and
+      `rows`, with equal element types, f8E8M0FNU only if the format is `power_of_two`.
   }];
   let arguments = (ins 2DTensorOf<DS_Float # DS_Fp8>:$x, 2DTensorOf<[I32]>:$indices,
-                       I64Attr:$num_experts);
+                       Optional<2DTensorOf<DS_Scale>>:$x_scale, I64Attr:$num_experts,
+                       UnitAttr:$shared_group);
   let results = (outs 2DTensorOf<DS_Float # DS_Fp8>:$rows, 1DTensorOf<[I32]>:$offsets,
-                      1DTensorOf<[I32]>:$source);
+                      1DTensorOf<[I32]>:$source, Optional<2DTensorOf<DS_Scale>>:$rows_scale);
 }
 
 def DeepSeek_GroupedLinearOp : DeepSeek_Op<"grouped_linear"> {
@@ -148,6 +164,9 @@ def DeepSeek_MoECombineOp : DeepSeek_Op<"moe_combine"> {
     The rows of a token are added in f32 in ascending row number (hence in ascending
     expert), then `shared`, then the sum is rounded once.
 
+    With `shared_group` (as in `moe_dispatch`) the above with `K + 1` for `K` and
+    `scores[t, K] = 1`: the shared expert's row is a token's last, and is added as it is.
+
     ```mlir
     %y = deepseek.moe_combine %rows, %source, %scores, %shared
         : (tensor<?x7168xbf16>, tensor<?xi32>, tensor<?x8xf32>, tensor<?x7168xbf16>)
@@ -155,12 +174,14 @@ def DeepSeek_MoECombineOp : DeepSeek_Op<"moe_combine"> {
     ```
 
     Constraints:
-    - (C1) `shape(scores) = [T, K]`, `shape(rows) = [T * K, H]`, `shape(source) = [T * K]`.
+    - (C1) `shape(scores) = [T, K]`, `shape(rows) = [T * K, H]`, `shape(source) = [T * K]`,
+      the last two with `K + 1` for `K` if `shared_group`.
     - (C2) `shape(shared) = [T, H]`, if present.
     - (C3) `shape(result) = [T, H]`.
   }];
   let arguments = (ins 2DTensorOf<DS_Float>:$rows, 1DTensorOf<[I32]>:$source,
-                       2DTensorOf<[F32]>:$scores, Optional<2DTensorOf<DS_Float>>:$shared);
+                       2DTensorOf<[F32]>:$scores, Optional<2DTensorOf<DS_Float>>:$shared,
+                       UnitAttr:$shared_group);
   let results = (outs 2DTensorOf<DS_Float>:$result);
 }
 

@@ -47,12 +47,10 @@ static bool isTransposed(ArrayRef<int64_t> expected, ArrayRef<int64_t> got) {
   return rows != columns && isDynamic(got) == std::pair(columns, rows);
 }
 
-/// The scales of `q`, in the order of its layout, and f8E8M0FNU only for powers
-/// of two.
-static LogicalResult verifyScale(Operation *op, StringRef name,
-                                 TypedValue<RankedTensorType> scale,
-                                 StringRef qName,
-                                 TypedValue<RankedTensorType> q) {
+LogicalResult deepseek::verifyScale(Operation *op, StringRef name,
+                                    TypedValue<RankedTensorType> scale,
+                                    StringRef qName,
+                                    TypedValue<RankedTensorType> q) {
   BlockScaledAttr scaled = getBlockScaled(q.getType());
   SmallVector<int64_t> expected = getScaleShape(q.getType());
   ArrayRef<int64_t> got = scale.getType().getShape();

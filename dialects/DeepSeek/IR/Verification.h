@@ -84,6 +84,12 @@ LogicalResult verifyCache(Operation *op, ShapeLetters &letters, Value value);
 LogicalResult verifySameElements(Operation *op, StringRef name, Value value,
                                  StringRef likeName, Value like);
 
+/// Checks `scale`, the scales of `q`: in the order of its layout, and f8E8M0FNU
+/// only for powers of two.
+LogicalResult verifyScale(Operation *op, StringRef name,
+                          TypedValue<RankedTensorType> scale, StringRef qName,
+                          TypedValue<RankedTensorType> q);
+
 } // namespace mlir::deepseek
 
 #endif // DIALECTS_DEEPSEEK_IR_VERIFICATION_H

@@ -40,6 +40,12 @@ LogicalResult WeightOp::verify() {
     return emitOpError("expected row-major scales and elements, as checkpoints "
                        "store them, got ")
            << type << "; use deepseek.requantize to change the layout";
+  if (getLastKey() && (stars == 0 || getLastKey()->empty() ||
+                       getLastKey()->contains('*'))) // weight_c6
+    return emitOpError(
+               "expected a last_key that names one tensor, behind those "
+               "of a key with a '*', got ")
+           << getLastKeyAttr();
   return success();
 }
 

@@ -103,8 +103,11 @@ struct Dispatch {
   Tensor source;  // [T * K] i32
 };
 
+/// With `sharedGroup` every token also goes to the last of the `numExperts`.
 llvm::Expected<Dispatch> moeDispatch(const Tensor &x, const Tensor &indices,
-                                     int64_t numExperts);
+                                     int64_t numExperts, bool sharedGroup);
+/// The row of `x` (one per token) of each of the sorted rows.
+Result gatherRows(const Tensor &x, const Tensor &source, int64_t choices);
 
 /// The stacked weights of the experts.
 struct ExpertWeights {
@@ -119,7 +122,8 @@ Result experts(const Tensor &x, const Tensor &scores, const Tensor &indices,
 Result groupedLinear(const Tensor &x, const Tensor &w, const Tensor &offsets,
                      ElementType type);
 Result moeCombine(const Tensor &rows, const Tensor &source,
-                  const Tensor &scores, const Tensor *shared, ElementType type);
+                  const Tensor &scores, const Tensor *shared, bool sharedGroup,
+                  ElementType type);
 Result expertLoad(const Tensor &indices, int64_t numExperts);
 Result updateRouterBias(const Tensor &bias, const Tensor &load, double speed);
 

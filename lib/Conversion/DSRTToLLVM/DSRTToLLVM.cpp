@@ -199,8 +199,21 @@ LogicalResult ModuleLowering::addConstant(Operation *op, StringRef symbol,
   return success();
 }
 
+/// The names of a weight's tensors, which tell weights apart.
+static std::string getTensorNames(StringRef key, StringRef last) {
+  return last.empty() ? key.str() : (key + " then " + last).str();
+}
+
+/// Those of the weight whose scales have these names, or nothing.
+static std::string getNamesOfScaled(StringRef key, StringRef last) {
+  if (!key.consume_back("_scale_inv") ||
+      (!last.empty() && !last.consume_back("_scale_inv")))
+    return "";
+  return getTensorNames(key, last);
+}
+
 LogicalResult ModuleLowering::collectWeights() {
-  llvm::StringMap<int64_t> byKey;
+  llvm::StringMap<int64_t> byNames;
   SmallVector<deepseek::WeightOp> weights(module.getOps<deepseek::WeightOp>());
   llvm::StringMap<bool> powerOfTwo;
   for (deepseek::WeightOp weight : weights) {
@@ -209,19 +222,20 @@ LogicalResult ModuleLowering::collectWeights() {
         return failure();
       continue;
     }
-    StringRef key = weight.getKey().value_or("");
-    int64_t index = byKey.size();
-    if (!byKey.try_emplace(key, index).second)
+    std::string names = getTensorNames(weight.getKey().value_or(""),
+                                       weight.getLastKey().value_or(""));
+    int64_t index = byNames.size();
+    if (!byNames.try_emplace(names, index).second)
       return weight.emitOpError()
-             << "names the key '" << key << "', as another weight does";
+             << "names the key '" << names << "', as another weight does";
     tables.weights[weight.getSymName()] = index;
     BlockScaledAttr scaled = getBlockScaled(weight.getType());
-    powerOfTwo[key] = scaled && scaled.getFormat() == ScaleFormat::PowerOfTwo;
+    powerOfTwo[names] = scaled && scaled.getFormat() == ScaleFormat::PowerOfTwo;
   }
   for (deepseek::WeightOp weight : weights) {
     if (weight.getValueAttr())
       continue;
-    StringRef key = *weight.getKey();
+    StringRef key = *weight.getKey(), last = weight.getLastKey().value_or("");
     auto type = cast<RankedTensorType>(weight.getType());
     int64_t dtype = getDtypeCode(type.getElementType());
     if (dtype < 0 || type.getRank() > DSRT_MAX_RANK)
@@ -230,15 +244,12 @@ LogicalResult ModuleLowering::collectWeights() {
     weightRows.append({intern(key), dtype, type.getRank()});
     for (int64_t dim = 0; dim < DSRT_MAX_RANK; ++dim)
       weightRows.push_back(dim < type.getRank() ? type.getDimSize(dim) : 1);
-    StringRef owner = key;
-    int64_t scaleOf = -1;
-    bool power = false;
-    if (owner.consume_back("_scale_inv")) {
-      auto found = byKey.find(owner);
-      scaleOf = found == byKey.end() ? -1 : found->second;
-      power = powerOfTwo.lookup(owner);
-    }
-    weightRows.append({int64_t(key.contains('*')), scaleOf, int64_t(power)});
+    std::string owner = getNamesOfScaled(key, last);
+    auto found = byNames.find(owner);
+    int64_t scaleOf = found == byNames.end() ? -1 : found->second;
+    weightRows.append({int64_t(key.contains('*')), scaleOf,
+                       int64_t(powerOfTwo.lookup(owner)),
+                       last.empty() ? -1 : intern(last)});
   }
   return success();
 }

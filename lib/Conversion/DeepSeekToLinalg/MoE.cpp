@@ -4,7 +4,7 @@
 // token's scores); the products are those of the dense family, one expert at a
 // time.
 //
-// experts is not lowered here (ds-lower-experts splits it before), nor are
+// experts is not lowered here (ds-fuse-experts splits it before), nor are
 // ep_*, which are communication.
 //
 //===----------------------------------------------------------------------===//
@@ -207,15 +207,17 @@ static Value zeroed(TileBuilder &b, Value tensor) {
   return linalg::FillOp::create(b, b.i32(0), tensor).getResult(0);
 }
 
-/// Where each (token, choice) goes: the first free row of its expert.
-static Value sortChoices(TileBuilder &b, Value indices, Value offsets,
-                         int64_t experts, int64_t choices, Value source) {
+/// Where each (token, choice) goes: the first free row of its expert. A shared
+/// expert is the last choice of every token.
+static Value sortChoices(TileBuilder &b, MoEDispatchOp op, Value offsets,
+                         int64_t choices, Value source) {
+  int64_t experts = op.getNumExperts();
   OpFoldResult zero = b.getIndexAttr(0);
   Window begins = Window(1).range(0, zero, b.getIndexAttr(experts));
   Value cursor = copyInto(b, b.slice(offsets, begins),
                           b.temporary(experts, b.getI32Type()));
-  auto place = [&](Value t, Value k, ValueRange carried) -> SmallVector<Value> {
-    Value expert = b.indexAt(indices, {t, k});
+  auto place = [&](Value t, Value k, Value expert,
+                   ValueRange carried) -> SmallVector<Value> {
     Value row = b.scalar(carried[0], expert);
     Value number = arith::IndexCastOp::create(b, b.getI32Type(),
                                               b.add(b.mul(t, choices), k));
@@ -224,45 +226,72 @@ static Value sortChoices(TileBuilder &b, Value indices, Value offsets,
         b.insert(arith::AddIOp::create(b, row, b.i32(1)), carried[0], expert),
         b.insert(number, carried[1], where)};
   };
-  return b.serial(zero, b.size(indices, 0), 1, {cursor, source},
-                  [&](Value t, ValueRange outer) {
-                    return b.serial(zero, b.getIndexAttr(choices), 1, outer,
-                                    [&](Value k, ValueRange inner) {
-                                      return place(t, k, inner);
-                                    });
-                  })[1];
+  Value indices = op.getIndices();
+  OpFoldResult routed = b.size(indices, 1);
+  auto token = [&](Value t, ValueRange outer) -> SmallVector<Value> {
+    SmallVector<Value> placed =
+        b.serial(zero, routed, 1, outer, [&](Value k, ValueRange inner) {
+          return place(t, k, b.indexAt(indices, {t, k}), inner);
+        });
+    if (!op.getSharedGroup())
+      return placed;
+    return place(t, b.toValue(routed), b.index(experts - 1), placed);
+  };
+  return b.serial(zero, b.size(indices, 0), 1, {cursor, source}, token)[1];
+}
+
+/// Where each expert's rows begin, in an i32 tensor of zeros.
+static Value countRows(TileBuilder &b, MoEDispatchOp op, Value offsets) {
+  int64_t experts = op.getNumExperts();
+  offsets = countChoices(b, op.getIndices(), offsets, 1);
+  if (op.getSharedGroup()) {
+    Value tokens = arith::IndexCastOp::create(
+        b, b.getI32Type(), b.toValue(b.size(op.getIndices(), 0)));
+    offsets = b.insert(tokens, offsets, b.index(experts));
+  }
+  return b
+      .serial(b.getIndexAttr(0), b.getIndexAttr(experts), 1, offsets,
+              [&](Value e, ValueRange carried) -> SmallVector<Value> {
+                Value next = b.add(e, b.getIndexAttr(1));
+                Value sum = arith::AddIOp::create(b, b.scalar(carried[0], e),
+                                                  b.scalar(carried[0], next));
+                return {b.insert(sum, carried[0], next)};
+              })
+      .front();
 }
 
 static SmallVector<Value> lowerMoEDispatch(TileBuilder &b, MoEDispatchOp op) {
   int64_t choices =
       cast<RankedTensorType>(op.getIndices().getType()).getDimSize(1);
-  int64_t experts = op.getNumExperts();
   if (ShapedType::isDynamic(choices))
     return {};
-  Value total = b.mul(b.size(op.getIndices(), 0), choices);
-  OpFoldResult width = b.size(op.getX(), 1);
-  Value rows = destination(b, op->getResult(0), {total, width});
-  Value offsets =
-      destination(b, op->getResult(1), {b.getIndexAttr(experts + 1)});
-  Value source = destination(b, op->getResult(2), {OpFoldResult(total)});
+  choices += op.getSharedGroup();
+  OpFoldResult total = b.mul(b.size(op.getIndices(), 0), choices);
+  Value offsets = destination(b, op->getResult(1),
+                              {b.getIndexAttr(op.getNumExperts() + 1)});
+  Value source = destination(b, op->getResult(2), {total});
+  offsets = countRows(b, op, zeroed(b, offsets));
+  source = sortChoices(b, op, offsets, choices, source);
 
-  offsets = countChoices(b, op.getIndices(), zeroed(b, offsets), 1);
-  offsets = b.serial(b.getIndexAttr(0), b.getIndexAttr(experts), 1, offsets,
-                     [&](Value e, ValueRange carried) -> SmallVector<Value> {
-                       Value next = b.add(e, b.getIndexAttr(1));
-                       Value sum =
-                           arith::AddIOp::create(b, b.scalar(carried[0], e),
-                                                 b.scalar(carried[0], next));
-                       return {b.insert(sum, carried[0], next)};
-                     })
-                .front();
-  source = sortChoices(b, op.getIndices(), offsets, experts, choices, source);
-  Value x = b.plain(op.getX());
-  rows = b.parallelRows(rows, [&](ValueRange at, Value row) {
+  SmallVector<Value> from = {b.plain(op.getX())},
+                     rows = {destination(b, op->getResult(0),
+                                         {total, b.size(op.getX(), 1)})};
+  if (Value scale = op.getXScale()) {
+    from.push_back(scale);
+    rows.push_back(destination(b, op->getResult(3), {total, b.size(scale, 1)}));
+  }
+  rows = b.parallelMany(total, 1, rows, [&](ValueRange at, ValueRange outs) {
     Value token = b.div(b.indexAt(source, at[0]), choices);
-    return copyInto(b, b.slice(x, Window(2).at(0, token)), row);
+    Parts parts;
+    for (auto [x, out] : llvm::zip_equal(from, outs)) {
+      Window row = Window(2).at(0, at[0]);
+      parts.push_back({row, copyInto(b, b.slice(x, Window(2).at(0, token)),
+                                     b.slice(out, row))});
+    }
+    return parts;
   });
-  return {rows, offsets, source};
+  rows.insert(rows.begin() + 1, {offsets, source});
+  return rows;
 }
 
 /// The rows of `token` in ascending order, i32 `[K]`.
@@ -289,6 +318,21 @@ static Value rowsOfToken(TileBuilder &b, Value source, Value token,
       .front();
 }
 
+/// The score of a token's choice. A shared expert, which is the last, has 1.
+static Value scoreOf(TileBuilder &b, MoECombineOp op, Value token,
+                     Value choice) {
+  if (!op.getSharedGroup())
+    return b.scalar(op.getScores(), {token, choice});
+  int64_t routed =
+      cast<RankedTensorType>(op.getScores().getType()).getDimSize(1);
+  return b.choose(
+      b.less(choice, b.index(routed)),
+      [&] {
+        return b.scalar(op.getScores(), {token, choice});
+      },
+      [&] { return b.f32(1); });
+}
+
 /// `acc[h] += score * row[h]` for the rows of `token`, `[from, from + width)`.
 static Value addRows(TileBuilder &b, MoECombineOp op, Value token, Value list,
                      OpFoldResult from, int64_t width) {
@@ -296,7 +340,7 @@ static Value addRows(TileBuilder &b, MoECombineOp op, Value token, Value list,
   auto step = [&](Value i, ValueRange carried) -> SmallVector<Value> {
     Value row = b.indexAt(list, i);
     Value choice = b.sub(b.indexAt(op.getSource(), row), b.mul(token, choices));
-    Value score = b.scalar(op.getScores(), {token, choice});
+    Value score = scoreOf(b, op, token, choice);
     Value part =
         b.slice(op.getRows(),
                 Window(2).at(0, row).range(1, from, b.getIndexAttr(width)));
@@ -317,6 +361,7 @@ static SmallVector<Value> lowerMoECombine(TileBuilder &b, MoECombineOp op) {
       cast<RankedTensorType>(op.getScores().getType()).getDimSize(1);
   if (ShapedType::isDynamic(choices) || type.isDynamicDim(1))
     return {};
+  choices += op.getSharedGroup();
   int64_t width = tileOf(type.getDimSize(1), 256);
   Value out = destinationLike(b, op->getResult(0), op.getScores());
   return {b.parallelRows(out, [&](ValueRange at, Value row) {

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define DSRT_MAGIC 0x54525344u /* "DSRT", little endian */
-#define DSRT_ABI_VERSION 1u
+#define DSRT_ABI_VERSION 2u
 #define DSRT_MAX_RANK 4
 
 /* 0 is success; the codes are those of dsrt.h. */
@@ -67,7 +67,8 @@ DSRT_STATIC_ASSERT(sizeof(dsrt_value) == 88, "dsrt_value");
 
 /* A weight, read from the checkpoint by key. A key with a '*' stacks the
  * tensors that differ in that index: shape[0] of them, each shape[1..]; its
- * address is that of a table of shape[0] pointers. */
+ * address is that of a table of shape[0] pointers. The last of them can be a
+ * tensor with a name of its own: the shared expert behind the routed ones. */
 typedef struct dsrt_weight {
   int64_t key; /* offset into dsrt_module.strings */
   int64_t dtype;
@@ -76,8 +77,9 @@ typedef struct dsrt_weight {
   int64_t stacked;   /* 1: the key has a '*' */
   int64_t scale_of;  /* index of the weight these are the scales of, or -1 */
   int64_t power_of_two; /* 1: scales that must be powers of two (ue8m0) */
+  int64_t last_key; /* offset of the name of the last stacked tensor, or -1 */
 } dsrt_weight;
-DSRT_STATIC_ASSERT(sizeof(dsrt_weight) == 80, "dsrt_weight");
+DSRT_STATIC_ASSERT(sizeof(dsrt_weight) == 88, "dsrt_weight");
 
 /* A kernel, for the command describe. */
 typedef struct dsrt_kernel {
@@ -127,7 +129,7 @@ typedef struct dsrt_module {
   int64_t context_length; /* tokens per sequence the plan allows */
   uint64_t workspace_bytes; /* the largest of the entries */
   int64_t experts_per_token; /* how many of a stacked weight's tensors one token
-                                uses; 0: no experts */
+                                uses, without the last_key's; 0: no experts */
   const char *cpu_features; /* that the code needs, separated by spaces:
                                "avx2 fma"; a machine without one cannot run it */
 } dsrt_module;

@@ -24,18 +24,18 @@
 // CHECK: llvm.store %[[Y]], %[[RESULTS]]
 // CHECK: llvm.func internal @scale(
 
-// Rows: key, dtype, rank, 4 sizes, stacked, scale_of, power_of_two. The scales name
-// their weight, and say that they must be powers of two because its type does.
-// CHECK: llvm.mlir.global internal constant @strings("gamma\00e.*.x.weight\00e.*.x.weight_scale_inv\00x\00y\00scale\00\00")
-// CHECK: llvm.mlir.global internal constant @weights(dense<[0, 0, 1, 8, 1, 1, 1, 0, -1, 0, 6, 3, 3, 4, 128, 256, 1, 1, -1, 0, 19, 0, 3, 4, 1, 2, 1, 1, 1, 1]>
+// Rows: key, dtype, rank, 4 sizes, stacked, scale_of, power_of_two, last_key. The scales
+// name their weight, and say that they must be powers of two because its type does.
+// CHECK: llvm.mlir.global internal constant @strings("gamma\00e.*.x.weight\00s.x.weight\00e.*.x.weight_scale_inv\00s.x.weight_scale_inv\00x\00y\00scale\00\00")
+// CHECK: llvm.mlir.global internal constant @weights(dense<[0, 0, 1, 8, 1, 1, 1, 0, -1, 0, -1, 6, 3, 3, 4, 128, 256, 1, 1, -1, 0, 19, 30, 0, 3, 4, 1, 2, 1, 1, 1, 1, 53]>
 // CHECK: llvm.mlir.global internal constant @cpu_features("\00")
 // CHECK: llvm.mlir.global internal constant @module_record
 // CHECK: llvm.func @dsrt_module_query(%{{.*}}: i32) -> !llvm.ptr
 
 module attributes {deepseek.model = "test", deepseek.source = "seed:1", deepseek.eos = array<i64: 1, 7>} {
   deepseek.weight @w from "gamma" : tensor<8xf32>
-  deepseek.weight @x from "e.*.x.weight" : tensor<4x128x256xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two>>
-  deepseek.weight @xs from "e.*.x.weight_scale_inv" : tensor<4x1x2xf32>
+  deepseek.weight @x from "e.*.x.weight" then "s.x.weight" : tensor<4x128x256xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two>>
+  deepseek.weight @xs from "e.*.x.weight_scale_inv" then "s.x.weight_scale_inv" : tensor<4x1x2xf32>
   func.func @twice(%x: memref<?x8xf32> {deepseek.name = "x", dsrt.bounds = array<i64: 512, 8>})
       -> (memref<?x8xf32> {deepseek.name = "y"}) attributes {dsrt.workspace_bytes = 16512 : i64} {
     %c0 = arith.constant 0 : index

@@ -156,6 +156,58 @@ func.func @moe_dispatch_c4(%x: tensor<?x4xf32>, %indices: tensor<?x2xi32>) {
 
 // -----
 
+func.func @moe_dispatch_c2(%x: tensor<3x4xf32>, %indices: tensor<3x2xi32>) {
+  // expected-error @below {{expected shape(rows) = [T * (K + 1), H] with T * (K + 1) = 9, got [6, 4]}}
+  %rows, %offsets, %source = deepseek.moe_dispatch %x, %indices {num_experts = 9, shared_group} : (tensor<3x4xf32>, tensor<3x2xi32>) -> (tensor<6x4xf32>, tensor<10xi32>, tensor<6xi32>)
+  return
+}
+
+// -----
+
+func.func @moe_dispatch_c4(%x: tensor<?x4xf32>, %indices: tensor<?x2xi32>) {
+  // expected-error @below {{expected at least two experts of which the last is the shared one, got 1}}
+  %rows, %offsets, %source = deepseek.moe_dispatch %x, %indices {num_experts = 1, shared_group} : (tensor<?x4xf32>, tensor<?x2xi32>) -> (tensor<?x4xf32>, tensor<2xi32>, tensor<?xi32>)
+  return
+}
+
+// -----
+
+!x = tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
+func.func @moe_dispatch_c5(%x: !x, %indices: tensor<?x2xi32>, %scale: tensor<?x2xf32>) {
+  // expected-error @below {{expected both x_scale and rows_scale or neither, got only x_scale}}
+  %rows, %offsets, %source = deepseek.moe_dispatch %x, %indices, %scale {num_experts = 8} : (!x, tensor<?x2xi32>, tensor<?x2xf32>) -> (!x, tensor<9xi32>, tensor<?xi32>)
+  return
+}
+
+// -----
+
+!x = tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+func.func @moe_dispatch_c5(%x: !x, %indices: tensor<?x2xi32>, %scale: tensor<?x2xf32>) {
+  // expected-error @below {{expected x with a #deepseek.block_scaled encoding of one row to a block and row-major scales, got 'tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>'}}
+  %rows, %offsets, %source, %rows_scale = deepseek.moe_dispatch %x, %indices, %scale {num_experts = 8} : (!x, tensor<?x2xi32>, tensor<?x2xf32>) -> (!x, tensor<9xi32>, tensor<?xi32>, tensor<?x2xf32>)
+  return
+}
+
+// -----
+
+!x = tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
+func.func @moe_dispatch_c6(%x: !x, %indices: tensor<?x2xi32>, %scale: tensor<?x2xf32>) {
+  // expected-error @below {{expected shape(rows_scale) = [?, 2], got [?, 3]}}
+  %rows, %offsets, %source, %rows_scale = deepseek.moe_dispatch %x, %indices, %scale {num_experts = 8} : (!x, tensor<?x2xi32>, tensor<?x2xf32>) -> (!x, tensor<9xi32>, tensor<?xi32>, tensor<?x3xf32>)
+  return
+}
+
+// -----
+
+!x = tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128], power_of_two>>
+func.func @moe_dispatch_c6(%x: !x, %indices: tensor<?x2xi32>, %scale: tensor<?x2xf32>) {
+  // expected-error @below {{expected rows_scale with the element type and encoding of x_scale, 'tensor<?x2xf32>', got 'tensor<?x2xf8E8M0FNU>'}}
+  %rows, %offsets, %source, %rows_scale = deepseek.moe_dispatch %x, %indices, %scale {num_experts = 8} : (!x, tensor<?x2xi32>, tensor<?x2xf32>) -> (!x, tensor<9xi32>, tensor<?xi32>, tensor<?x2xf8E8M0FNU>)
+  return
+}
+
+// -----
+
 func.func @grouped_linear_c1(%x: tensor<?x4xf32>, %w: tensor<8x6x4xf32>, %offsets: tensor<8xi32>) {
   // expected-error @below {{expected shape(offsets) = [E + 1] with E + 1 = 9, got [8]}}
   %0 = deepseek.grouped_linear %x, %w, %offsets : (tensor<?x4xf32>, tensor<8x6x4xf32>, tensor<8xi32>) -> tensor<?x6xf32>
@@ -175,6 +227,14 @@ func.func @grouped_linear_c2(%x: tensor<?x4xf32>, %w: tensor<8x6x4xf32>, %offset
 func.func @moe_combine_c1(%rows: tensor<6x4xf32>, %source: tensor<7xi32>, %scores: tensor<?x2xf32>) {
   // expected-error @below {{expected shape(source) = [T * K] with T * K = 6, got [7]}}
   %0 = deepseek.moe_combine %rows, %source, %scores : (tensor<6x4xf32>, tensor<7xi32>, tensor<?x2xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @moe_combine_c1(%rows: tensor<6x4xf32>, %source: tensor<6xi32>, %scores: tensor<3x2xf32>) {
+  // expected-error @below {{expected shape(rows) = [T * (K + 1), H] with T * (K + 1) = 9, got [6, 4]}}
+  %0 = deepseek.moe_combine %rows, %source, %scores {shared_group} : (tensor<6x4xf32>, tensor<6xi32>, tensor<3x2xf32>) -> tensor<3x4xf32>
   return
 }
 

@@ -40,6 +40,18 @@ func.func @lowered(%x: tensor<?x4xf32>, %scores: tensor<?x3xf32>, %indices: tens
   return %2 : tensor<?x4xf32>
 }
 
+// The shared expert as the last group; rows in FP8 with their scales.
+// CHECK-LABEL: func @shared_group
+func.func @shared_group(%x: tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, %scale: tensor<?x2xf32>, %scores: tensor<?x3xf32>, %indices: tensor<?x3xi32>, %out: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // CHECK: %rows, %offsets, %source, %rows_scale = deepseek.moe_dispatch %{{.*}}, %{{.*}}, %{{.*}} {num_experts = 9 : i64, shared_group} : (tensor<?x256xf8E4M3FN, #block_scaled>, tensor<?x3xi32>, tensor<?x2xf32>) -> (tensor<?x256xf8E4M3FN, #block_scaled>, tensor<10xi32>, tensor<?xi32>, tensor<?x2xf32>)
+  %rows, %offsets, %source, %rows_scale = deepseek.moe_dispatch %x, %indices, %scale {num_experts = 9, shared_group}
+      : (tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, tensor<?x3xi32>, tensor<?x2xf32>)
+      -> (tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>, tensor<10xi32>, tensor<?xi32>, tensor<?x2xf32>)
+  // CHECK: %combined = deepseek.moe_combine %{{.*}}, %source, %{{.*}} {shared_group} : (tensor<?x4xf32>, tensor<?xi32>, tensor<?x3xf32>) -> tensor<?x4xf32>
+  %0 = deepseek.moe_combine %out, %source, %scores {shared_group} : (tensor<?x4xf32>, tensor<?xi32>, tensor<?x3xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
 // CHECK-LABEL: func @balance
 func.func @balance(%indices: tensor<?x3xi32>, %bias: tensor<8xf32>) -> tensor<8xf32> {
   // CHECK: %load = deepseek.expert_load %{{.*}} {num_experts = 8 : i64} : (tensor<?x3xi32>) -> tensor<8xi32>

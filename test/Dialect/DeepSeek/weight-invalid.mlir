@@ -51,6 +51,16 @@ deepseek.weight @weight_c5 from "a" : tensor<256x256xf8E4M3FN, #deepseek.block_s
 
 // -----
 
+// expected-error @below {{expected a last_key that names one tensor, behind those of a key with a '*', got "b"}}
+deepseek.weight @weight_c6 from "a" then "b" : tensor<2x2xf32>
+
+// -----
+
+// expected-error @below {{expected a last_key that names one tensor, behind those of a key with a '*', got "b.*"}}
+deepseek.weight @weight_c6 from "a.*" then "b.*" : tensor<2x2xf32>
+
+// -----
+
 func.func @get_weight_c1() {
   // expected-error @below {{expected the name of a deepseek.weight, got @get_weight_c1}}
   %0 = deepseek.get_weight @get_weight_c1 : tensor<2xf32>

@@ -63,7 +63,8 @@ enum { CONTEXT = FAKE_CONTEXT, PAGES = CONTEXT / PAGE, PREFILL_KV = 16 };
 struct strings {
   char tokens[9], positions[10], slots[6], block_table[12], cu_q_lens[10],
       cu_kv_lens[11], kv_total[9], logit_rows[11], hidden[7], logits[7],
-      cache0[8], cache1[8], hidden0[9], embedding[26], kernel[12], experts[40];
+      cache0[8], cache1[8], hidden0[9], embedding[26], kernel[12], experts[40],
+      shared[46];
 };
 static const struct strings strings = {
     TOKENS_NAME,   "positions",
@@ -73,7 +74,8 @@ static const struct strings strings = {
     "hidden",      "logits",
     "cache.0",     "cache.1",
     "hidden.0",    WEIGHT_KEY,
-    "fake_hidden", "model.layers.0.mlp.experts.*.up.weight"};
+    "fake_hidden", "model.layers.0.mlp.experts.*.up.weight",
+    "model.layers.0.mlp.shared_experts.up.weight"};
 #define NAME(field) ((int64_t)offsetof(struct strings, field))
 
 #define I32_1(field, bound)                                                    \
@@ -232,10 +234,10 @@ static const dsrt_entry entries[] = {
 
 static const dsrt_weight weights[] = {
 #ifdef FAKE_REAL_VOCABULARY
-    {NAME(embedding), DSRT_BF16, 1, {256, 0, 0, 0}, 0, -1, 0},
+    {NAME(embedding), DSRT_BF16, 1, {256, 0, 0, 0}, 0, -1, 0, -1},
 #else
-    {NAME(embedding), DSRT_F32, 2, {V, H, 0, 0}, 0, -1, 0},
-    {NAME(experts), DSRT_BF16, 3, {8, 4, H, 0}, 1, -1, 0},
+    {NAME(embedding), DSRT_F32, 2, {V, H, 0, 0}, 0, -1, 0, -1},
+    {NAME(experts), DSRT_BF16, 3, {8, 4, H, 0}, 1, -1, 0, NAME(shared)},
 #endif
 };
 static const dsrt_kernel kernels[] = {{NAME(kernel), 3}};

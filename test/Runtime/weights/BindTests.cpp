@@ -26,6 +26,7 @@ static std::vector<TensorToWrite> goodTensors() {
       tensor("model.layers.0.w.weight_scale_inv", DataType::F32, {2, 1}, ones),
       tensor("model.layers.0.experts.0.up", DataType::BF16, {2, 2}),
       tensor("model.layers.0.experts.1.up", DataType::BF16, {2, 2}),
+      tensor("model.layers.0.shared.up", DataType::BF16, {2, 2}),
       tensor("model.layers.0.norm.weight", DataType::BF16, {4}),
       tensor("model.layers.0.gate.bias", DataType::BF16, {2}, bias)};
 }
@@ -33,7 +34,8 @@ static std::vector<TensorToWrite> goodTensors() {
 static void addGood(WeightTableBuilder &builder) {
   builder.add("model.layers.0.w.weight", DSRT_F8E4M3, {256, 128});
   builder.add("model.layers.0.w.weight_scale_inv", DSRT_F32, {2, 1});
-  builder.add("model.layers.0.experts.*.up", DSRT_BF16, {2, 2, 2});
+  builder.add("model.layers.0.experts.*.up", DSRT_BF16, {3, 2, 2},
+              /*powerOfTwo=*/false, "model.layers.0.shared.up");
   builder.add("model.layers.0.norm.weight", DSRT_BF16, {4});
   builder.add("model.layers.0.gate.bias", DSRT_F32, {2});
 }
@@ -75,9 +77,12 @@ static void testGood(const std::string &folder) {
   const void *const *rows = (*weights)->addresses();
   Result<Checkpoint> same = Checkpoint::open(folder);
   const void *const *experts = static_cast<const void *const *>(rows[2]);
-  fmt::print("experts are {} bytes apart\n",
-             static_cast<const char *>(experts[1]) -
-                 static_cast<const char *>(experts[0]));
+  auto behindFirst = [&](int i) {
+    return static_cast<const char *>(experts[i]) -
+           static_cast<const char *>(experts[0]);
+  };
+  fmt::print("experts are {} bytes apart, the shared one {}\n", behindFirst(1),
+             behindFirst(2));
   const Tensor *weight = same->find("model.layers.0.w.weight").tensor;
   fmt::print("same bytes: {}\n",
              std::memcmp(rows[0], weight->data, weight->bytes()) == 0);
@@ -126,6 +131,9 @@ static void testTables(const std::string &folder) {
   table("stacked without a star", [](Rows &rows) { rows[0].stacked = 1; });
   table("star without stacked", [](Rows &rows) { rows[2].stacked = 0; });
   table("huge stack", [](Rows &rows) { rows[2].shape[0] = INT64_MAX; });
+  table("last tensor of no stack", [](Rows &rows) { rows[0].last_key = 0; });
+  table("last tensor before the strings",
+        [](Rows &rows) { rows[2].last_key = -2; });
   table("scales of nothing", [](Rows &rows) { rows[1].scale_of = 99; });
 }
 
@@ -138,10 +146,12 @@ int testBind(const std::string &temp) {
   changed(folder, "wrong shape", [](Tensors &list) {
     list[0].shape = {128, 256};
   });
-  changed(folder, "wrong rank", [](Tensors &list) { list[4].shape = {2, 2}; });
+  changed(folder, "wrong rank", [](Tensors &list) { list[5].shape = {2, 2}; });
   changed(folder, "bf16 matrix for f32 scales",
           [](Tensors &list) { list[1].dtype = DataType::BF16; });
   changed(folder, "missing",
+          [](Tensors &list) { list.erase(list.begin() + 5); });
+  changed(folder, "missing shared expert",
           [](Tensors &list) { list.erase(list.begin() + 4); });
   changed(folder, "missing expert",
           [](Tensors &list) { list.erase(list.begin() + 3); });
@@ -212,6 +222,25 @@ int testScales(const std::string &temp) {
   scales("2^-127", std::ldexp(1.0f, -127), true);
   scales("3 * 2^-128", std::ldexp(3.0f, -128), true);
   scales("zero for a power of two", 0, true);
+
+  // Those of the last stacked tensor: of which weight they are, and which kind.
+  auto last = [&](const char *label, float value, bool present) {
+    const float values[2] = {value, 1};
+    std::vector<TensorToWrite> list = {
+        tensor("shared", DataType::F8_E4M3, {2, 2}),
+        tensor("e.0", DataType::F8_E4M3, {2, 2}),
+        tensor("e.0_scale_inv", DataType::F32, {1, 1}, values + 1)};
+    if (present)
+      list.push_back(
+          tensor("shared_scale_inv", DataType::F32, {1, 1}, values));
+    WeightTableBuilder builder;
+    builder.add("e.*", DSRT_F8E4M3, {2, 2, 2}, false, "shared");
+    builder.add("e.*_scale_inv", DSRT_F32, {2, 1, 1}, true, "shared_scale_inv");
+    show(label, bindTo(folder, list, builder));
+  };
+  last("shared, good", 0.5f, true);
+  last("shared, no power of two", 0.3f, true);
+  last("shared, missing", 0.5f, false);
 
   // Without a weight that they belong to they are just numbers.
   WeightTableBuilder builder;
