@@ -61,11 +61,35 @@ void Weights::fillRows(const WeightTable &table) {
 // From a checkpoint
 //===----------------------------------------------------------------------===//
 
-/// The checkpoints of V3 exist with the routing bias in either type; the value
-/// is the same.
+/// What is stored in fewer bits and has the same values: the checkpoints of V3
+/// exist with the routing bias in either type, others with their scales.
 static bool isWidened(const WantedTensor &wanted, const Tensor &found) {
-  return wanted.dtype == DataType::F32 && found.dtype == DataType::BF16 &&
-         wanted.shape.size() <= 1 && wanted.scaleOf < 0;
+  if (wanted.dtype != DataType::F32)
+    return false;
+  if (wanted.scaleOf >= 0)
+    return found.dtype == DataType::F8_E8M0;
+  return found.dtype == DataType::BF16 && wanted.shape.size() <= 1;
+}
+
+/// What a tensor that does not fit may be, and what to do.
+static std::string adviceFor(const WantedTensor &wanted, const Tensor &found) {
+  if (wanted.dtype == DataType::F8_E4M3 && found.bytes() == wanted.bytes &&
+      (found.dtype != wanted.dtype ||
+       found.shape.size() != wanted.shape.size()))
+    return "as many bytes in another form are packed for the kernel of another "
+           "engine; use the checkpoint as it was published";
+  if (wanted.scaleOf >= 0 && found.shape.size() == wanted.shape.size() &&
+      found.dtype == wanted.dtype) {
+    std::vector<int64_t> transposed(wanted.shape.rbegin(), wanted.shape.rend());
+    if (found.shape == transposed)
+      return "these are group-major, as some kernels read them; a checkpoint "
+             "stores scales in the order of their weight's rows and columns";
+    for (size_t i = 0; i < found.shape.size(); ++i)
+      if (found.shape[i] == wanted.shape[i] - 1)
+        return "the last block of a dimension has scales, too, when it is "
+               "shorter than the others";
+  }
+  return "the model was compiled for another checkpoint";
 }
 
 static Status checkTensor(const WantedTensor &wanted,
@@ -75,11 +99,9 @@ static Status checkTensor(const WantedTensor &wanted,
       (tensor.dtype == wanted.dtype || isWidened(wanted, tensor)))
     return Status();
   return error(
-      DSRT_INVALID_ARGUMENT,
-      "{}: tensor {}: expected {} {}, found {}; the model was compiled "
-      "for another checkpoint",
+      DSRT_INVALID_ARGUMENT, "{}: tensor {}: expected {} {}, found {}; {}",
       quote(found.file->path()), quote(wanted.name), dataTypeText(wanted.dtype),
-      shapeText(wanted.shape), tensor.typeText());
+      shapeText(wanted.shape), tensor.typeText(), adviceFor(wanted, tensor));
 }
 
 /// One message for all that is missing.
@@ -125,6 +147,20 @@ Status Weights::findTensors(const std::vector<WantedTensor> &wanted,
   return Status();
 }
 
+/// The f32 of the same value as the element at `data`.
+static uint32_t widened(DataType type, const uint8_t *data) {
+  if (type == DataType::BF16) {
+    uint16_t upper;
+    std::memcpy(&upper, data, sizeof(upper));
+    return static_cast<uint32_t>(upper) << 16;
+  }
+  // F8_E8M0: an exponent; 255 is NaN, and 2^-127 is a subnormal f32.
+  uint32_t exponent = *data;
+  if (exponent == 255)
+    return 0x7fc00000;
+  return exponent == 0 ? 0x00400000 : exponent << 23;
+}
+
 /// Sets the next of `tensors`: in place, or a copy where that cannot be.
 Status Weights::place(const WantedTensor &wanted, const CheckpointTensor &found,
                       uint64_t &copiedBytes) {
@@ -140,11 +176,9 @@ Status Weights::place(const WantedTensor &wanted, const CheckpointTensor &found,
     return error(DSRT_OUT_OF_MEMORY, "out of memory: {} bytes for tensor {}",
                  wanted.bytes, quote(wanted.name));
   if (widen) {
-    // A bf16 is the upper half of the f32 of the same value.
+    uint64_t size = dataTypeBits(tensor.dtype) / 8;
     for (uint64_t i = 0; i < wanted.bytes / 4; ++i) {
-      uint16_t upper;
-      std::memcpy(&upper, tensor.data + 2 * i, sizeof(upper));
-      uint32_t bits = static_cast<uint32_t>(upper) << 16;
+      uint32_t bits = widened(tensor.dtype, tensor.data + size * i);
       std::memcpy(copy.get() + 4 * i, &bits, sizeof(bits));
     }
   } else {
@@ -161,20 +195,42 @@ Status Weights::bindCheckpoint(const std::vector<WantedTensor> &wanted) {
   found.reserve(wanted.size());
   DSRT_TRY(findTensors(wanted, found));
   uint64_t copiedBytes = 0;
-  std::vector<ScaleTensor> scales;
-  for (size_t i = 0; i < wanted.size(); ++i) {
+  for (size_t i = 0; i < wanted.size(); ++i)
     DSRT_TRY(place(wanted[i], found[i], copiedBytes));
-    if (wanted[i].scaleOf >= 0)
-      scales.push_back({found[i].tensor, found[i].file, tensors.back(),
-                        wanted[i].powerOfTwo});
-  }
-  DSRT_TRY(checkScales(scales));
+  DSRT_TRY(checkQuantized(wanted, found));
   if (copiedBytes > 0)
     messages.push_back(fmt::format(
         "copied {} bytes of tensors that are not aligned in their files",
         copiedBytes));
   noteUnused(wanted, found);
   return Status();
+}
+
+Status
+Weights::checkQuantized(const std::vector<WantedTensor> &wanted,
+                        const std::vector<CheckpointTensor> &found) const {
+  std::vector<size_t> firstOfRow; // rows are in order
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i].row >= firstOfRow.size())
+      firstOfRow.resize(wanted[i].row + 1, i);
+  std::vector<ScaleTensor> scales;
+  std::vector<PowerOfTwoWeight> weights;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].scaleOf < 0)
+      continue;
+    scales.push_back({found[i].tensor, found[i].file, tensors[i],
+                      wanted[i].dtype, wanted[i].powerOfTwo});
+    // Stacked scales belong to the tensor at the same place of their weight.
+    uint64_t row = static_cast<uint64_t>(wanted[i].scaleOf);
+    if (!wanted[i].powerOfTwo || row >= firstOfRow.size())
+      continue;
+    size_t owner = firstOfRow[row] + (i - firstOfRow[wanted[i].row]);
+    if (owner < wanted.size() && wanted[owner].row == row)
+      weights.push_back(
+          {found[owner].tensor, found[i].tensor, found[owner].file});
+  }
+  DSRT_TRY(checkScales(scales));
+  return checkCodesAreRequantized(weights);
 }
 
 //===----------------------------------------------------------------------===//

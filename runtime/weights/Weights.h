@@ -38,6 +38,8 @@ private:
                      std::vector<CheckpointTensor> &found) const;
   Status place(const WantedTensor &wanted, const CheckpointTensor &found,
                uint64_t &copiedBytes);
+  Status checkQuantized(const std::vector<WantedTensor> &wanted,
+                        const std::vector<CheckpointTensor> &found) const;
   void noteUnused(const std::vector<WantedTensor> &wanted,
                   const std::vector<CheckpointTensor> &found);
   void fillRows(const WeightTable &table);

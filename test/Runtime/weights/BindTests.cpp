@@ -3,9 +3,7 @@
 #include "Tests.h"
 #include "runtime/weights/safetensors/Writer.h"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace dsrt::test {
 
@@ -185,70 +183,6 @@ int testBind(const std::string &temp) {
   report("good again",
          writeSafetensors(folder + "/model.safetensors", goodTensors()));
   testTables(folder);
-  return 0;
-}
-
-//===----------------------------------------------------------------------===//
-// Scales
-//===----------------------------------------------------------------------===//
-
-int testScales(const std::string &temp) {
-  std::string folder = makeFolder(temp);
-  auto scales = [&](const char *label, float value, bool powerOfTwo,
-                    int64_t position = 401) {
-    std::vector<float> values(30 * 20, 0.5f);
-    values[static_cast<size_t>(position)] = value;
-    WeightTableBuilder builder;
-    // The order of rows does not matter.
-    builder.add("w_scale_inv", DSRT_F32, {30, 20}, powerOfTwo);
-    builder.add("w", DSRT_F8E4M3, {64, 64});
-    show(label,
-         bindTo(folder,
-                {tensor("w", DataType::F8_E4M3, {64, 64}),
-                 tensor("w_scale_inv", DataType::F32, {30, 20}, values.data())},
-                builder));
-  };
-  scales("good", 0.3f, false);
-  scales("smallest", std::numeric_limits<float>::denorm_min(), false);
-  scales("largest", std::numeric_limits<float>::max(), false);
-  scales("nan", std::nanf(""), false);
-  scales("negative nan", -std::nanf(""), false);
-  scales("zero", 0, false, 0);
-  scales("negative zero", -0.0f, false);
-  scales("negative", -1, false, 599);
-  scales("infinite", INFINITY, false);
-  scales("no power of two", 0.3f, true);
-  scales("power of two", 0.25f, true);
-  scales("2^-127", std::ldexp(1.0f, -127), true);
-  scales("3 * 2^-128", std::ldexp(3.0f, -128), true);
-  scales("zero for a power of two", 0, true);
-
-  // Those of the last stacked tensor: of which weight they are, and which kind.
-  auto last = [&](const char *label, float value, bool present) {
-    const float values[2] = {value, 1};
-    std::vector<TensorToWrite> list = {
-        tensor("shared", DataType::F8_E4M3, {2, 2}),
-        tensor("e.0", DataType::F8_E4M3, {2, 2}),
-        tensor("e.0_scale_inv", DataType::F32, {1, 1}, values + 1)};
-    if (present)
-      list.push_back(
-          tensor("shared_scale_inv", DataType::F32, {1, 1}, values));
-    WeightTableBuilder builder;
-    builder.add("e.*", DSRT_F8E4M3, {2, 2, 2}, false, "shared");
-    builder.add("e.*_scale_inv", DSRT_F32, {2, 1, 1}, true, "shared_scale_inv");
-    show(label, bindTo(folder, list, builder));
-  };
-  last("shared, good", 0.5f, true);
-  last("shared, no power of two", 0.3f, true);
-  last("shared, missing", 0.5f, false);
-
-  // Without a weight that they belong to they are just numbers.
-  WeightTableBuilder builder;
-  builder.add("w_scale_inv", DSRT_F32, {1});
-  float zero = 0;
-  show("not of a weight",
-       bindTo(folder, {tensor("w_scale_inv", DataType::F32, {1}, &zero)},
-              builder));
   return 0;
 }
 

@@ -31,6 +31,8 @@ int testCheckpoints(const std::string &folder);
 int testLarge(const std::string &folder);
 int testBind(const std::string &folder);
 int testScales(const std::string &folder);
+int testSilentFailures(const std::string &folder);
+int testScaleSpeed(const std::string &folder);
 int testModel(const std::string &folder);
 int testSynthetic();
 int testHuge();

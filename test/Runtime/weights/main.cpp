@@ -6,6 +6,8 @@
 // ds-test-weights large TEMP         opens a checkpoint with V3's tensors
 // ds-test-weights bind TEMP          tables against checkpoints
 // ds-test-weights scales TEMP        broken scales
+// ds-test-weights silent-failures TEMP  FP8 checkpoints that fit and are wrong
+// ds-test-weights scale-speed TEMP   the check of 128 MiB of scales, timed
 // ds-test-weights model FOLDER       binds all tensors of a checkpoint
 // ds-test-weights synthetic          made-up values
 // ds-test-weights huge               made-up values of the size of V3
@@ -85,6 +87,10 @@ int main(int argc, char **argv) {
     return testBind(folder);
   if (command == "scales")
     return testScales(folder);
+  if (command == "silent-failures")
+    return testSilentFailures(folder);
+  if (command == "scale-speed")
+    return testScaleSpeed(folder);
   if (command == "model")
     return testModel(folder);
   if (command == "writer")
