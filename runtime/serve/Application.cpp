@@ -41,7 +41,8 @@ void reportLostMapping(int) {
   ::_exit(1);
 }
 
-/// Makes errors of what would end the process without a word.
+} // namespace
+
 void guardProcess() {
   // In place of a closed stream something that cannot be written; else the next
   // file that is opened, the output perhaps, would be taken for the stream.
@@ -51,7 +52,6 @@ void guardProcess() {
   std::signal(SIGXFSZ, SIG_IGN); // writing then fails with EFBIG
   std::signal(SIGBUS, reportLostMapping);
 }
-} // namespace
 
 void ModelOptions::declare(Options &options) {
   options.string("--model", "DIR", folder,

@@ -47,6 +47,9 @@ Result<int> runCheck(const Invocation &invocation);
 int runApplication(const std::string &tool, const std::string &program,
                    Model &model, std::vector<std::string> arguments);
 
+/// Makes errors of what would end the process without a word.
+void guardProcess();
+
 /// Prints the error and returns the exit code 1.
 int fail(const std::string &tool, const Status &status);
 

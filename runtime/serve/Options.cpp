@@ -1,7 +1,7 @@
 //===- Options.cpp - The command line of a command ------------------------===//
 //
 // Options are long or short names followed by their value, "--name=value" too.
-// There are no positional arguments.
+// One word without a name is accepted where the command declares it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,6 +64,12 @@ void Options::add(const char *name, const char *metavar, const char *helpText,
                   bool takesValue,
                   std::function<Status(const std::string &)> set) {
   options.push_back({name, metavar, helpText, takesValue, std::move(set)});
+}
+
+void Options::positional(const char *metavar,
+                         std::optional<std::string> &value) {
+  positionalName = metavar;
+  positionalValue = &value;
 }
 
 void Options::flag(const char *name, bool &value, const char *helpText) {
@@ -158,6 +164,13 @@ Status Options::parse(const std::vector<std::string> &arguments) {
     if (name == "--help" || name == "-h") {
       help = true;
       return Status();
+    }
+    if (positionalValue && name.rfind('-', 0) != 0) {
+      if (positionalValue->has_value())
+        return error(DSRT_INVALID_ARGUMENT, "expected one {}, got '{}' and '{}'",
+                     positionalName, **positionalValue, name);
+      *positionalValue = name;
+      continue;
     }
     size_t equals = name.find('=');
     bool inlineValue = name.rfind("--", 0) == 0 && equals != std::string::npos;

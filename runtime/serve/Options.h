@@ -23,6 +23,8 @@ public:
   /// `usage` is what follows the program's name; `text` is a paragraph of help.
   Options(std::string program, std::string usage, std::string text);
 
+  /// The one word that belongs to no option.
+  void positional(const char *metavar, std::optional<std::string> &value);
   void flag(const char *name, bool &value, const char *help);
   void string(const char *name, const char *metavar,
               std::optional<std::string> &value, const char *help);
@@ -53,6 +55,8 @@ private:
 
   std::string program, usage, text;
   std::vector<Option> options;
+  const char *positionalName = nullptr;
+  std::optional<std::string> *positionalValue = nullptr;
   bool help = false;
 };
 

@@ -30,6 +30,11 @@ Mapping &Mapping::operator=(Mapping &&other) noexcept {
   return *this;
 }
 
+void Mapping::release() const {
+  if (address)
+    ::madvise(const_cast<uint8_t *>(address), bytes, MADV_DONTNEED);
+}
+
 Result<Mapping> Mapping::open(const std::string &path) {
   // O_NONBLOCK: a pipe of that name must not be waited for.
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

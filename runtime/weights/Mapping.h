@@ -26,6 +26,8 @@ public:
 
   const uint8_t *data() const { return address; }
   uint64_t size() const { return bytes; }
+  /// Takes its pages out of this process; they are read again when touched.
+  void release() const;
 
 private:
   const uint8_t *address = nullptr;

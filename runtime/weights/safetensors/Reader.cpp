@@ -71,10 +71,11 @@ Result<SafetensorsFile> SafetensorsFile::parse(const void *data, uint64_t bytes,
   SafetensorsFile file;
   file.name = path;
   file.header = std::move(*header);
+  file.dataStart = 8 + *length;
   std::vector<Tensor> &tensors = file.header.tensors;
   file.byName.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    tensors[i].data = start + 8 + *length + tensors[i].begin;
+    tensors[i].data = start + file.dataStart + tensors[i].begin;
     if (!file.byName.emplace(tensors[i].name, i).second)
       return error(DSRT_MALFORMED, "{}: the header lists tensor {} twice",
                    quote(path), quote(tensors[i].name));

@@ -32,10 +32,15 @@ public:
   const std::map<std::string, std::string> &metadata() const {
     return header.metadata;
   }
+  /// Where the data of the tensors begins in the file.
+  uint64_t dataOffset() const { return dataStart; }
+  /// See Mapping::release.
+  void release() const { mapping.release(); }
 
 private:
   std::string name;
   Mapping mapping; // empty for a file in memory
+  uint64_t dataStart = 0;
   SafetensorsHeader header;
   std::unordered_map<std::string_view, size_t> byName;
 };

@@ -37,11 +37,10 @@ static std::string jsonString(const std::string &text) {
                                    nlohmann::json::error_handler_t::replace);
 }
 
-/// The header with its length in front, and the bytes of each tensor.
-static Result<std::string>
-makeHeader(const std::vector<TensorToWrite> &tensors,
-           const std::map<std::string, std::string> &metadata,
-           std::vector<uint64_t> &sizes) {
+Result<std::string>
+makeSafetensorsHeader(const std::vector<TensorToWrite> &tensors,
+                      const std::map<std::string, std::string> &metadata,
+                      std::vector<uint64_t> &sizes) {
   std::string text = "{";
   auto separate = [&] { text += text.size() > 1 ? "," : ""; };
   if (!metadata.empty()) {
@@ -95,7 +94,7 @@ Status writeSafetensors(const std::string &path,
                         const std::vector<TensorToWrite> &tensors,
                         const std::map<std::string, std::string> &metadata) {
   std::vector<uint64_t> sizes;
-  Result<std::string> header = makeHeader(tensors, metadata, sizes);
+  Result<std::string> header = makeSafetensorsHeader(tensors, metadata, sizes);
   if (!header.ok())
     return header.status();
 

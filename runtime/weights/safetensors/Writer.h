@@ -24,6 +24,13 @@ struct TensorToWrite {
   const void *data = nullptr;
 };
 
+/// What a file of these tensors begins with: the length of the header, and the
+/// header; adds the bytes of each tensor to `sizes`. Their data is not looked at.
+Result<std::string>
+makeSafetensorsHeader(const std::vector<TensorToWrite> &tensors,
+                      const std::map<std::string, std::string> &metadata,
+                      std::vector<uint64_t> &sizes);
+
 /// Writes the tensors in the order given. An existing file is replaced.
 Status
 writeSafetensors(const std::string &path,
