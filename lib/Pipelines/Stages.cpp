@@ -180,6 +180,8 @@ llvm::Error deepseek::buildCompilePipeline(OpPassManager &pm,
       pm.addPass(createDumpStagePass(
           options.dumpStages,
           (Twine(index + 1) + "." + stage.name + ".mlir").str()));
+    if (options.report && stage.name == "kernels")
+      pm.addPass(createReportKernels());
   }
   return llvm::Error::success();
 }

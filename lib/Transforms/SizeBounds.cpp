@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -49,10 +50,14 @@ FailureOr<int64_t> SizeBounds::get(Value value, Operation *user) {
 
   BlockArgument argument = dyn_cast<BlockArgument>(value);
   int64_t dim = 0;
-  if (auto size = value.getDefiningOp<memref::DimOp>()) {
+  auto lookThrough = [&](auto size) {
     argument = dyn_cast<BlockArgument>(size.getSource());
     dim = size.getConstantIndex().value_or(-1);
-  }
+  };
+  if (auto size = value.getDefiningOp<memref::DimOp>())
+    lookThrough(size);
+  else if (auto size = value.getDefiningOp<tensor::DimOp>())
+    lookThrough(size);
   FailureOr<int64_t> bound = failure();
   if (argument) {
     SmallVector<int64_t> bounds = getArgument(argument.getArgNumber());

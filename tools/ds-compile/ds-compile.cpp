@@ -84,6 +84,10 @@ static cl::opt<int64_t>
 static cl::opt<std::string>
     dumpStages("dump-stages", cl::cat(category), cl::value_desc("folder"),
                cl::desc("Write the module after each stage there"));
+static cl::opt<bool>
+    report("report", cl::cat(category),
+           cl::desc("Print the kernels that a step launches and the bytes that "
+                    "they move, layer by layer"));
 static cl::opt<bool> timing("timing", cl::cat(category),
                             cl::desc("Print the time of every pass"));
 static cl::opt<std::string>
@@ -210,6 +214,7 @@ static LogicalResult runStages(ModuleOp module) {
   options.maxSequences = maxSequences;
   options.context = context;
   options.dumpStages = dumpStages;
+  options.report = report;
   PassManager pm(module.getContext());
   if (timing)
     pm.enableTiming();

@@ -34,6 +34,8 @@ struct CompileOptions {
   std::string stopAfter;
   /// A folder for the module after each stage, as 1.graph.mlir and so on.
   std::string dumpStages;
+  /// Print the launches of a step and the bytes they move, after stage kernels.
+  bool report = false;
 };
 
 struct Stage {

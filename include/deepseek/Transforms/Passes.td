@@ -62,6 +62,21 @@ def PlanMemory : Pass<"ds-plan-memory", "ModuleOp"> {
   let dependentDialects = ["dsrt::DSRTDialect"];
 }
 
+def ReportKernels : Pass<"ds-report-kernels", "ModuleOp"> {
+  let summary = "Prints the launches of a step and the bytes they move, layer by layer";
+  let description = [{
+    After stage `kernels`. The step has one new token of one sequence. Counted are the
+    bytes of weights (of experts the active ones, of the embedding the rows), of
+    activations (each read and each write), and of cached rows that the kernels take and
+    give; what a kernel keeps to itself is not moved. The layer is read off locations,
+    which the module has in memory or when printed with `--mlir-print-debuginfo`.
+  }];
+  let options = [
+    Option<"cachedTokens", "cached-tokens", "int64_t", "1024",
+           "Cached tokens of the sequence, the new one among them">
+  ];
+}
+
 def VerifyStage : Pass<"ds-verify-stage", "ModuleOp"> {
   let summary = "Checks that a module is what it should be after a stage";
   let description = [{
