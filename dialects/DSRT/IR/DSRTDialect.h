@@ -27,6 +27,10 @@ namespace mlir::dsrt {
 /// pointers, one per leading index.
 constexpr StringLiteral kStackedAttr = "dsrt.stacked";
 
+/// On arguments of a kernel that works row by row: their leading sizes are one
+/// and the same number.
+constexpr StringLiteral kRowsAttr = "dsrt.rows";
+
 /// On an entry after ds-plan-memory: the bytes of its workspace.
 constexpr StringLiteral kWorkspaceBytesAttr = "dsrt.workspace_bytes";
 

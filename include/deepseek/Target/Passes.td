@@ -16,6 +16,18 @@ def HostBufferizeKernels : Pass<"host-bufferize-kernels", "ModuleOp"> {
   }];
 }
 
+def HostFuseLoops : Pass<"host-fuse-loops", "func::FuncOp"> {
+  let summary = "Runs neighbouring parallel loops over the same rows as one";
+  let description = [{
+    For kernels of several ops (`ds-fuse-rows`), after `host-bufferize-kernels`: the
+    threads meet once, and a row stays in the cache. Two `scf.forall` become one over
+    their first dimension if that has the same size (`dsrt.rows` says so of arguments)
+    and if, of all memory that one of them writes and the other touches, each iteration
+    touches only the row with its own number.
+  }];
+  let dependentDialects = ["memref::MemRefDialect", "scf::SCFDialect"];
+}
+
 def HostVectorizeLinalg : Pass<"host-vectorize-linalg", "func::FuncOp"> {
   let summary = "Lowers linalg on memrefs to loops of 16 lanes in an order that never changes";
   let description = [{

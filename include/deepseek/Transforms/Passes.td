@@ -41,6 +41,27 @@ def FormKernels : Pass<"ds-form-kernels", "ModuleOp"> {
                            "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def FuseRows : Pass<"ds-fuse-rows", "ModuleOp"> {
+  let summary = "Merges dispatches that work row by row on the same rows into one kernel";
+  let description = [{
+    After `ds-form-kernels`. Of a step's rows (tokens), a kernel of norms, quantization by
+    row, rotation, elementwise arithmetic, routing, `embedding`, `moe_combine` or
+    `cache_append` needs row `t` for row `t`. Such dispatches become one, in order, if one
+    reads by row what another computes or reads, and nothing that they need runs in
+    between:
+
+    - residual add, norm, quantize; `moe_combine` before them;
+    - the norm of the query's latent and the norm of the key's latent, both slices of one
+      product; with the latter the rotation of its other slice and `cache_append`;
+    - `embedding` and the first norm;
+    - `route` and `moe_dispatch`, which looks at all rows and therefore comes last.
+
+    A remark of category `kernel` says what was fused, or why a dispatch that follows a
+    row-wise one was not.
+  }];
+  let dependentDialects = ["dsrt::DSRTDialect"];
+}
+
 def PlanMemory : Pass<"ds-plan-memory", "ModuleOp"> {
   let summary = "Gives every allocation of an entry a fixed offset in the workspace";
   let description = [{

@@ -25,6 +25,7 @@ void deepseek::buildHostDevicePipeline(OpPassManager &pm) {
   // First equal views become one, then copies of a view onto itself vanish.
   kernels.addPass(createCSEPass());
   kernels.addPass(createCanonicalizerPass());
+  kernels.addNestedPass<func::FuncOp>(createHostFuseLoops());
   kernels.addNestedPass<func::FuncOp>(createHostVectorizeLinalg());
   kernels.addPass(createCSEPass());
   kernels.addNestedPass<func::FuncOp>(createHostExpandFloats());
