@@ -2,7 +2,8 @@
 //
 // Says which ops a module may hold after each of the eight stages, in the host
 // functions and in the nested module @kernels, and, for the ops that a pass of
-// ours removes, which one. It stops at the first op that is out of place.
+// ours removes, which one. It stops at the first op that is out of place. An op
+// of `tensor` may not give an FP8 tensor other scaling: that is requantize's.
 //
 // After `quantize`, where number formats are final, remarks of the category
 // `fp8` say what each change of scaling can add to the error.
@@ -164,6 +165,29 @@ static LogicalResult verifySignature(Stage stage, StringRef stageName,
   return success();
 }
 
+/// An op that moves codes cannot change what their scales are; upstream's ops
+/// leave encodings unchecked.
+static LogicalResult verifyScalingKept(Operation *op) {
+  if (dialectOf(op) != "tensor")
+    return success();
+  RankedTensorType first;
+  for (Type type :
+       llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor ||
+        !isa<Float8E4M3FNType, Float8E5M2Type>(tensor.getElementType()))
+      continue;
+    if (first && first.getEncoding() != tensor.getEncoding())
+      return op->emitError()
+             << "'" << op->getName()
+             << "' must not change the scaling of FP8 codes, "
+                "from "
+             << first << " to " << tensor << "; use deepseek.requantize";
+    first = tensor;
+  }
+  return success();
+}
+
 /// Half a unit in the last place: relative to a normal code, and in units of
 /// the new scale below the normal codes.
 static void remarkOnRequantize(RequantizeOp op) {
@@ -213,7 +237,7 @@ struct VerifyStage : deepseek::impl::VerifyStageBase<VerifyStage> {
       if (op == top && inKernels)
         return WalkResult::advance();
       if (inKernels ? isKernelOp(which, op) : isHostOp(which, op))
-        return WalkResult::advance();
+        return WalkResult(verifyScalingKept(op));
       (void)emitWrongOp(which, stage, op, inKernels);
       return WalkResult::interrupt();
     });

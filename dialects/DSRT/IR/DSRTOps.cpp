@@ -42,11 +42,17 @@ static LogicalResult verifyOneWorld(Operation *op, OperandRange inputs,
 }
 
 /// Whether a value of one type can stand for one of the other, if whether it is
-/// a tensor or a memref is left aside.
+/// a tensor or a memref is left aside. Encodings, which memrefs and lowered
+/// kernels have none of, say what the elements mean.
 static bool fits(Type a, Type b) {
   auto shapedA = dyn_cast<ShapedType>(a), shapedB = dyn_cast<ShapedType>(b);
   if (!shapedA || !shapedB)
     return a == b;
+  auto tensorA = dyn_cast<RankedTensorType>(a),
+       tensorB = dyn_cast<RankedTensorType>(b);
+  if (tensorA && tensorB && tensorA.getEncoding() && tensorB.getEncoding() &&
+      tensorA.getEncoding() != tensorB.getEncoding())
+    return false;
   return shapedA.getElementType() == shapedB.getElementType() &&
          succeeded(verifyCompatibleShape(a, b));
 }

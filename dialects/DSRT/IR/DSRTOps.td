@@ -77,7 +77,8 @@ def DSRT_DispatchOp : DSRT_DpsOp<"dispatch", [
       memrefs and there are no results.
     - (C3) if the kernel is a `func.func`, it has one argument for each input and
       output, and one result for each output, or none.
-    - (C4) then the shapes and element types of operands fit those of the arguments, and
+    - (C4) then the shapes, element types and encodings (a lowered kernel has none) of
+      operands fit those of the arguments, and
       those of the outputs those of the results. A dynamic size fits every size, a memref
       fits a tensor: host and kernels are bufferized apart.
   }];

@@ -159,10 +159,11 @@ static LogicalResult verifyDispatchedScales(MoEDispatchOp op) {
   if (!op.getXScale())
     return success();
   BlockScaledAttr scaled = getBlockScaled(op.getX().getType());
-  if (!scaled || scaled.getBlock().front() != 1 ||
+  if (!scaled || scaled.getBlock().front() != 1 || scaled.getPacking() ||
       scaled.getLayout() != ScaleLayout::RowMajor) // moe_dispatch_c5
     return op.emitOpError("expected x with a #deepseek.block_scaled encoding "
-                          "of one row to a block and row-major scales, got ")
+                          "of one row to a block, row-major scales and no "
+                          "packing, got ")
            << op.getX().getType();
   // moe_dispatch_c6
   if (failed(verifyScale(op, "x_scale", op.getXScale(), "x", op.getX())) ||

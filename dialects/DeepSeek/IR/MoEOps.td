@@ -119,7 +119,7 @@ def DeepSeek_MoEDispatchOp : DeepSeek_Op<"moe_dispatch"> {
     - (C3) `shape(offsets) = [num_experts + 1]`.
     - (C4) `num_experts` is positive, and at least 2 if `shared_group`.
     - (C5) `x_scale` and `rows_scale` are present or absent together; present, `x` has a
-      `block_scaled` encoding with one row to a block and row-major scales.
+      `block_scaled` encoding with one row to a block, row-major scales and no `packing`.
     - (C6) `shape(x_scale)` and `shape(rows_scale)` are those of the scales of `x` and
       `rows`, with equal element types, f8E8M0FNU only if the format is `power_of_two`.
   }];

@@ -183,7 +183,7 @@ func.func @moe_dispatch_c5(%x: !x, %indices: tensor<?x2xi32>, %scale: tensor<?x2
 
 !x = tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
 func.func @moe_dispatch_c5(%x: !x, %indices: tensor<?x2xi32>, %scale: tensor<?x2xf32>) {
-  // expected-error @below {{expected x with a #deepseek.block_scaled encoding of one row to a block and row-major scales, got 'tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>'}}
+  // expected-error @below {{expected x with a #deepseek.block_scaled encoding of one row to a block, row-major scales and no packing, got 'tensor<?x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>'}}
   %rows, %offsets, %source, %rows_scale = deepseek.moe_dispatch %x, %indices, %scale {num_experts = 8} : (!x, tensor<?x2xi32>, tensor<?x2xf32>) -> (!x, tensor<9xi32>, tensor<?xi32>, tensor<?x2xf32>)
   return
 }

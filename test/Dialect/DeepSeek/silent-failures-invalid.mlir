@@ -85,6 +85,19 @@ func.func @row_major_to_a_function(%x: !row_major, %scale: tensor<2x2xf32>) {
 
 // -----
 
+// Nor between the host program and a kernel.
+!row_major = tensor<2x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>
+!group_major = tensor<2x256xf8E4M3FN, #deepseek.block_scaled<[1, 128] layout = group_major>>
+// expected-note @below {{the kernel is here}}
+func.func private @kernel(!group_major, tensor<2x2xf32>, tensor<2x256xf32>) -> tensor<2x256xf32>
+func.func @row_major_to_a_kernel(%x: !row_major, %scale: tensor<2x2xf32>, %out: tensor<2x256xf32>) {
+  // expected-error @below {{expected operand 0 to fit 'tensor<2x256xf8E4M3FN, #deepseek.block_scaled<[1, 128] layout = group_major>>', got 'tensor<2x256xf8E4M3FN, #deepseek.block_scaled<[1, 128]>>'}}
+  %0 = dsrt.dispatch @kernel ins(%x, %scale : !row_major, tensor<2x2xf32>) outs(%out : tensor<2x256xf32>) -> tensor<2x256xf32>
+  return
+}
+
+// -----
+
 // The square scales of a checkpoint, declared to be group-major.
 // expected-error @below {{expected row-major scales and elements, as checkpoints store them, got 'tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] layout = group_major>>'; use deepseek.requantize to change the layout}}
 deepseek.weight @group_major_checkpoint from "w" : tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] layout = group_major>>
@@ -106,6 +119,19 @@ func.func @packed_for_another_kernel(%x: !x8, %x_scale: tensor<?x2xf32>, %w: !pa
 func.func @packed_experts(%w: !packed, %scale: tensor<4x2x2xf32>) {
   // expected-error @below {{expected the elements of q in row-major order, got those packed for the kernel "sm90_fp8_grouped_linear"; only that kernel can read them, use the unpacked tensor here}}
   %0 = deepseek.dequantize %w, %scale : (!packed, tensor<4x2x2xf32>) -> tensor<4x256x256xf32>
+  return
+}
+
+// -----
+
+// Two kernels, each with an order of its own.
+!packed = tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] packing = "sm90_fp8_linear">>
+!other = tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] packing = "sm90_fp8_grouped_linear">>
+// expected-note @below {{the kernel is here}}
+func.func private @kernel(!other, tensor<2x256xf32>) -> tensor<2x256xf32>
+func.func @packed_to_another_kernel(%w: !packed, %out: tensor<2x256xf32>) {
+  // expected-error @below {{expected operand 0 to fit 'tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] packing = "sm90_fp8_grouped_linear">>', got 'tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128] packing = "sm90_fp8_linear">>'}}
+  %0 = dsrt.dispatch @kernel ins(%w : !packed) outs(%out : tensor<2x256xf32>) -> tensor<2x256xf32>
   return
 }
 
