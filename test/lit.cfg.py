@@ -24,6 +24,8 @@ config.substitutions.append(("%models", os.path.join(config.test_source_root, "m
 config.substitutions.append(("%shared", os.path.normpath(shared)))
 config.substitutions.append(("%root", config.source_dir))
 config.substitutions.append(("%build", config.build_dir))
+# Runs a checkpoint, or a folder of stage dumps, at every stage; prints a table.
+config.substitutions.append(("%verify-stages", "ds-compile --verify-stages"))
 
 if os.path.isdir(shared):
     config.available_features.add("shared")

@@ -19,6 +19,7 @@
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -90,25 +91,49 @@ static void buildLLVM(OpPassManager &pm, const CompileOptions &) {
   buildHostLLVMPipeline(pm);
 }
 
+/// The mathematics of these ops round once; the forms that are chosen round
+/// what they compute on the way.
+static constexpr StringLiteral kFusedOps[] = {"deepseek.mla",
+                                              "deepseek.experts"};
+static constexpr StringLiteral kQuantizedOps[] = {"deepseek.quantize"};
+
 static constexpr Stage kStages[] = {
     {"graph", "canonical single-device program; checkpoint precision explicit",
-     buildGraph},
-    {"shard", "program of one rank; communication explicit", buildShard},
-    {"fuse", "forms chosen: no deepseek.mla, no deepseek.experts", buildFuse},
-    {"quantize", "the number formats of products chosen", buildQuantize},
+     std::nullopt, buildGraph},
+    {"shard", "program of one rank; communication explicit", std::nullopt,
+     buildShard},
+    {"fuse", "forms chosen: no deepseek.mla, no deepseek.experts",
+     Rounding{kFusedOps, -6, -16}, buildFuse},
+    {"quantize", "the number formats of products chosen",
+     Rounding{kQuantizedOps, -3, -3}, buildQuantize},
     {"kernels",
      "host functions dispatch kernels, which are functions of @kernels, all on "
      "tensors",
-     buildKernels},
+     std::nullopt, buildKernels},
     {"buffers",
      "the host on memrefs, every temporary at a fixed workspace offset",
-     buildBuffers},
-    {"device", "@kernels in the target's own form", buildDevice},
+     Rounding{{}, -6, -16}, buildBuffers},
+    {"device", "@kernels in the target's own form", std::nullopt, buildDevice},
     {"llvm", "the LLVM dialect only; tables and dsrt_module_query exported",
-     buildLLVM},
+     std::nullopt, buildLLVM},
 };
 
 ArrayRef<Stage> deepseek::getStages() { return kStages; }
+
+std::string deepseek::describeNumerics(const Stage &stage) {
+  if (!stage.rounding)
+    return "same bytes";
+  const Rounding &rounding = *stage.rounding;
+  std::string ops =
+      rounding.ops.empty()
+          ? "any op"
+          : "same bytes, but " +
+                llvm::join(rounding.ops.begin(), rounding.ops.end(), ", ");
+  ops += (" within 2^" + Twine(rounding.log2Bound)).str();
+  if (rounding.log2BoundF32 != rounding.log2Bound)
+    ops += (" (f32: 2^" + Twine(rounding.log2BoundF32) + ")").str();
+  return ops;
+}
 
 //===----------------------------------------------------------------------===//
 // Ranges of stages

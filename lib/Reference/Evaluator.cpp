@@ -111,6 +111,12 @@ FailureOr<func::FuncOp> Evaluator::findFunction(StringRef name) {
 
 FailureOr<SmallVector<Tensor>> Evaluator::run(func::FuncOp function,
                                               SmallVector<Tensor> inputs) {
+  return call(function, std::move(inputs), nullptr);
+}
+
+FailureOr<SmallVector<Tensor>> Evaluator::call(func::FuncOp function,
+                                               SmallVector<Tensor> inputs,
+                                               Operation *caller) {
   if (inputs.size() != function.getNumArguments())
     return function.emitError()
            << "'" << function.getName() << "' expected "
@@ -135,7 +141,11 @@ FailureOr<SmallVector<Tensor>> Evaluator::run(func::FuncOp function,
   for (auto [argument, input] :
        llvm::zip_equal(function.getArguments(), inputs))
     values[argument] = std::move(input);
+  if (observer)
+    observer->entered(function, caller);
   FailureOr<SmallVector<Tensor>> results = runBlock(function.getBody().front());
+  if (observer && succeeded(results))
+    observer->left(function, *results);
   values = std::move(callers);
   --depth;
   return results;
@@ -186,6 +196,8 @@ LogicalResult Evaluator::evaluate(Operation &op) {
     return failure();
   if (state.results.size() != op.getNumResults())
     return state.unsupported();
+  if (observer)
+    observer->evaluated(op, state.results);
   for (auto [result, tensor] :
        llvm::zip_equal(op.getResults(), state.results)) {
     if (!isValueOf(tensor, result.getType()))
@@ -234,7 +246,7 @@ LogicalResult Evaluator::evaluateCall(Evaluation &state, func::FuncOp callee) {
   if (!callee)
     return state.fail("calls a function that is not in the module");
   FailureOr<SmallVector<Tensor>> results =
-      run(callee, std::move(state.operands));
+      call(callee, std::move(state.operands), &state.op);
   if (failed(results))
     return failure();
   state.results = std::move(*results);

@@ -10,27 +10,8 @@ using namespace mlir::deepseek::reference;
 
 static constexpr int64_t kPageSize = 64;
 
-namespace {
-
-/// One sequence and its caches.
-class Sequence {
-public:
-  Sequence(Evaluator &evaluator, int64_t capacity)
-      : evaluator(evaluator), pages((capacity + kPageSize - 1) / kPageSize) {}
-
-  /// Runs an entry on the tokens at positions `begin ..`. `hidden`, if not
-  /// null, is the input of that name. The caches are kept; the other results
-  /// returned.
-  FailureOr<TensorMap> run(func::FuncOp entry, ArrayRef<int64_t> tokens,
-                           int64_t begin, const Tensor *hidden);
-
-private:
-  Evaluator &evaluator;
-  int64_t pages;
-  TensorMap caches;
-};
-
-} // namespace
+Sequence::Sequence(Evaluator &evaluator, int64_t capacity)
+    : evaluator(evaluator), pages((capacity + kPageSize - 1) / kPageSize) {}
 
 static Tensor makeInts(ArrayRef<int64_t> values) {
   return Tensor::fromInts(ElementType::I32,
@@ -80,9 +61,7 @@ FailureOr<TensorMap> Sequence::run(func::FuncOp entry, ArrayRef<int64_t> tokens,
   return named;
 }
 
-/// The index of the largest logit of the last row, lowest first, and the log of
-/// its probability.
-static std::pair<int64_t, double> choose(const Tensor &logits) {
+std::pair<int64_t, double> reference::chooseToken(const Tensor &logits) {
   int64_t V = logits.dim(1), row = (logits.dim(0) - 1) * V, best = 0;
   for (int64_t v = 1; v < V; ++v)
     if (logits.getFloat(row + v) > logits.getFloat(row + best))
@@ -93,9 +72,8 @@ static std::pair<int64_t, double> choose(const Tensor &logits) {
   return {best, -std::log(sum)};
 }
 
-/// The logits of a step, which must have at least one row and column.
-static FailureOr<Tensor> getLogits(func::FuncOp entry,
-                                   const TensorMap &results) {
+FailureOr<Tensor> reference::getLogits(func::FuncOp entry,
+                                       const TensorMap &results) {
   auto logits = results.find("logits");
   if (logits == results.end() || logits->second.rank() != 2 ||
       logits->second.size() == 0)
@@ -116,7 +94,7 @@ static LogicalResult runMtp(Sequence &sequence, func::FuncOp entry,
     return entry.emitError() << "'" << entry.getName()
                              << "' needs the result 'hidden' of the main model";
   SmallVector<int64_t> next(ids.drop_front());
-  next.push_back(choose(tensors.at("logits")).first);
+  next.push_back(chooseToken(tensors.at("logits")).first);
   FailureOr<TensorMap> results = sequence.run(entry, next, 0, &hidden->second);
   if (failed(results))
     return failure();
@@ -146,7 +124,7 @@ FailureOr<Generation> reference::generate(Evaluator &evaluator, ModuleOp module,
   auto decode = module.lookupSymbol<func::FuncOp>("decode");
   func::FuncOp next = decode ? decode : *entry;
   for (int64_t i = 0; i < prompt.newTokens; ++i) {
-    auto [id, logprob] = choose(logits);
+    auto [id, logprob] = chooseToken(logits);
     generation.ids.push_back(id);
     generation.logprobs.push_back(logprob);
     if (i + 1 == prompt.newTokens)

@@ -63,6 +63,10 @@ public:
   Result<int32_t> addSequence();
   Status removeSequence(int32_t sequence);
   int64_t length(int32_t sequence) const { return pages.length(sequence); }
+  /// The row of the caches that holds a token of the sequence.
+  int32_t slot(int32_t sequence, int64_t position) const {
+    return pages.slot(sequence, position);
+  }
 
   /// Runs the main model. `chunk.start` is ignored: chunks go to the end of
   /// their sequences. `entry` is one of DSRT_ENTRY_*.

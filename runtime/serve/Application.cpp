@@ -27,7 +27,7 @@ constexpr Command commands[] = {
     {"generate", runGenerate},     {"logits", runLogits},
     {"perplexity", runPerplexity}, {"tokenize", runTokenize},
     {"bench", runBench},           {"describe", runDescribe},
-    {"check", runCheck},
+    {"check", runCheck},           {"steps", runSteps},
 };
 } // namespace
 

@@ -41,6 +41,7 @@ Result<int> runTokenize(const Invocation &invocation);
 Result<int> runBench(const Invocation &invocation);
 Result<int> runDescribe(const Invocation &invocation);
 Result<int> runCheck(const Invocation &invocation);
+Result<int> runSteps(const Invocation &invocation);
 
 /// Chooses the command by the first argument and prints its error as
 /// "tool: error: ...". Returns the exit code.

@@ -10,12 +10,14 @@
 #include "deepseek/Pipelines/Registration.h"
 #include "deepseek/Pipelines/Stages.h"
 #include "deepseek/Target/Artifact/Artifact.h"
+#include "deepseek/Verification/Ladder.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -88,6 +90,21 @@ static cl::opt<bool>
     report("report", cl::cat(category),
            cl::desc("Print the kernels that a step launches and the bytes that "
                     "they move, layer by layer"));
+static cl::opt<bool> verifyStagesFlag(
+    "verify-stages", cl::cat(category),
+    cl::desc(
+        "Write no program; run every stage on the same tokens, the tensor "
+        "stages by the reference and the others by their code, and compare "
+        "each with the one before. The input may be a folder that "
+        "--dump-stages wrote"));
+static cl::opt<std::string>
+    promptIds("prompt-ids", cl::cat(category), cl::value_desc("0,12,7"),
+              cl::desc("With --verify-stages: the tokens of the prompt "
+                       "(default: 12 of the vocabulary)"));
+static cl::opt<int64_t>
+    newTokens("n", cl::init(3), cl::cat(category), cl::value_desc("n"),
+              cl::desc("With --verify-stages: steps of one token after the "
+                       "prompt (default 3)"));
 static cl::opt<bool> timing("timing", cl::cat(category),
                             cl::desc("Print the time of every pass"));
 static cl::opt<std::string>
@@ -102,7 +119,8 @@ static constexpr const char *kOverview =
     "A checkpoint becomes an executable\n\n"
     "  ds-compile /models/DeepSeek-V3 -o v3 && ./v3 --prompt \"Hello\"\n"
     "  ds-compile config.json --weights=seed:1 -o test   # made-up weights\n"
-    "  ds-compile /models/DeepSeek-V3 --dump-stages=out -o v3\n\n"
+    "  ds-compile /models/DeepSeek-V3 --dump-stages=out -o v3\n"
+    "  ds-compile --verify-stages /models/DeepSeek-V3 -- --prompt-ids=0,14\n\n"
     "The checkpoint is a folder as published: config.json, *.safetensors,\n"
     "tokenizer.json. Only config.json is read now; the program maps the weights\n"
     "when it starts, from the folder it was compiled from or from --model.\n";
@@ -205,7 +223,7 @@ static OwningOpRef<ModuleOp> readInput(MLIRContext &mlirContext,
   return std::move(*module);
 }
 
-static LogicalResult runStages(ModuleOp module) {
+static CompileOptions compileOptions() {
   CompileOptions options;
   options.target = target;
   options.chip = chip;
@@ -215,13 +233,17 @@ static LogicalResult runStages(ModuleOp module) {
   options.context = context;
   options.dumpStages = dumpStages;
   options.report = report;
+  return options;
+}
+
+static LogicalResult runStages(ModuleOp module) {
   PassManager pm(module.getContext());
   if (timing)
     pm.enableTiming();
   // Each stage ends with its own check; verifying after each of the passes
   // would double the time of a large model.
   pm.enableVerifier(false);
-  if (llvm::Error error = buildCompilePipeline(pm, options)) {
+  if (llvm::Error error = buildCompilePipeline(pm, compileOptions())) {
     fail(llvm::toString(std::move(error)));
     return failure();
   }
@@ -244,12 +266,59 @@ static ArtifactOptions artifactOptions(const char *argv0, ArtifactKind kind) {
   return options;
 }
 
+/// The modules of all stages: read, or compiled from the input.
+static FailureOr<StageModules> makeStages(MLIRContext &mlirContext,
+                                          llvm::SourceMgr &sources) {
+  if (isStageFolder(input)) {
+    llvm::Expected<StageModules> modules = readStages(input, mlirContext);
+    if (modules)
+      return std::move(*modules);
+    fail(llvm::toString(modules.takeError()));
+    return failure();
+  }
+  OwningOpRef<ModuleOp> module = readInput(mlirContext, sources);
+  if (!module)
+    return failure();
+  return compileStages(*module, compileOptions());
+}
+
+static int runLadder(const char *argv0, MLIRContext &mlirContext,
+                     llvm::SourceMgr &sources, Progress &progress) {
+  LadderOptions options;
+  options.compile = compileOptions();
+  options.artifact = artifactOptions(argv0, ArtifactKind::Executable);
+  if (isStageFolder(input) && !weights.empty())
+    options.weights = weightSource();
+  options.decodeSteps = newTokens;
+  options.progress = [&](const llvm::Twine &step) {
+    progress.done(step.str());
+  };
+  llvm::SmallVector<llvm::StringRef> ids;
+  llvm::SplitString(promptIds, ids, ", ");
+  for (llvm::StringRef id : ids)
+    if (id.getAsInteger(10, options.prompt.emplace_back()))
+      return fail(
+          "--prompt-ids: expected token ids separated by commas, got '" + id +
+          "'");
+  FailureOr<StageModules> modules = makeStages(mlirContext, sources);
+  if (failed(modules))
+    return 1;
+  progress.done("stages");
+  llvm::Expected<bool> isRight = verifyStages(*modules, options, llvm::outs());
+  if (!isRight)
+    return fail(llvm::toString(isRight.takeError()));
+  return *isRight ? 0 : 1;
+}
+
 /// Everything that can be known to be wrong before work begins.
 static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
   if (input.empty())
     return llvm::createStringError("expected a checkpoint folder, config.json "
                                    "or module.mlir, got nothing; see --help");
-  if (output.getNumOccurrences() == 0)
+  if (verifyStagesFlag && output.getNumOccurrences() > 0)
+    return llvm::createStringError("--verify-stages writes no program, so it "
+                                   "expects no -o");
+  if (!verifyStagesFlag && output.getNumOccurrences() == 0)
     return llvm::createStringError("-o <file> is missing");
   if (!kind)
     return llvm::createStringError(
@@ -258,8 +327,10 @@ static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
   if (target != "host")
     return llvm::createStringError("--target=" + target + ": expected host");
   constexpr int64_t largest = std::numeric_limits<int32_t>::max();
-  for (auto [option, least] :
-       {std::pair(&maxTokens, 1), {&maxSequences, 1}, {&context, 0}})
+  for (auto [option, least] : {std::pair(&maxTokens, 1),
+                               {&maxSequences, 1},
+                               {&context, 0},
+                               {&newTokens, 1}})
     if (*option < least || *option > largest)
       return llvm::createStringError(
           "--" + option->ArgStr + ": expected a number from " +
@@ -267,11 +338,23 @@ static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
           llvm::Twine(*option));
   if (dsrt::SyntheticSource::matches(weights.getValue()))
     if (auto source = dsrt::SyntheticSource::parse(weights); !source.ok())
-      return llvm::createStringError("--weights: " +
-                                     source.status().message());
+      return llvm::createStringError("--weights: " + source.status().message());
   if (llvm::Expected<std::string> resolved = resolveChip(chip); !resolved)
     return resolved.takeError();
-  return checkOutput(output, *kind);
+  return verifyStagesFlag ? llvm::Error::success() : checkOutput(output, *kind);
+}
+
+/// `--verify-stages DIR -- inputs`: what follows is no file's name there.
+static std::vector<const char *> joinInputs(int argc, char **argv) {
+  std::vector<const char *> arguments(argv, argv + argc);
+  auto is = [](llvm::StringRef name) {
+    return [=](const char *argument) { return argument == name; };
+  };
+  if (llvm::any_of(arguments, is("--verify-stages")))
+    arguments.erase(
+        std::remove_if(arguments.begin(), arguments.end(), is("--")),
+        arguments.end());
+  return arguments;
 }
 
 int main(int argc, char **argv) {
@@ -281,7 +364,9 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   std::string problem;
   llvm::raw_string_ostream problems(problem);
-  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &problems)) {
+  std::vector<const char *> arguments = joinInputs(argc, argv);
+  if (!cl::ParseCommandLineOptions(static_cast<int>(arguments.size()),
+                                   arguments.data(), kOverview, &problems)) {
     llvm::StringRef line = llvm::StringRef(problem).split('\n').first;
     line.consume_front("ds-compile: ");
     return line.empty() ? 1 : fail(line.rtrim(". ")); // LLVM has said it
@@ -300,6 +385,8 @@ int main(int argc, char **argv) {
   mlirContext.printOpOnDiagnostic(false);
   SourceMgrDiagnosticHandler diagnostics(sources, &mlirContext);
   ScopedDiagnosticHandler withoutFile(&mlirContext, reportWithoutFile);
+  if (verifyStagesFlag)
+    return runLadder(argv[0], mlirContext, sources, progress);
   OwningOpRef<ModuleOp> module = readInput(mlirContext, sources);
   if (!module)
     return 1;
@@ -307,8 +394,8 @@ int main(int argc, char **argv) {
   if (failed(runStages(*module)))
     return 1;
   progress.done("stages");
-  if (llvm::Error error = writeArtifact(
-          *module, artifactOptions(argv[0], *kind), output))
+  if (llvm::Error error =
+          writeArtifact(*module, artifactOptions(argv[0], *kind), output))
     return fail(llvm::toString(std::move(error)));
   progress.done("code generation and linking");
   uint64_t bytes = 0;

@@ -38,15 +38,30 @@ struct CompileOptions {
   bool report = false;
 };
 
+/// Rewrites of a stage after which values may differ by rounding.
+struct Rounding {
+  /// Ops that are rewritten, or that the rewrites add; none: any op.
+  ArrayRef<StringLiteral> ops;
+  /// The largest change of a value that they lead to, as a power of two of the
+  /// largest magnitude in the value's tensor; and where that is of f32.
+  int log2Bound, log2BoundF32;
+};
+
 struct Stage {
   StringLiteral name;
   /// What holds after the stage, in one sentence.
   StringLiteral sentence;
+  /// Without one every value keeps its bytes.
+  std::optional<Rounding> rounding;
   void (*build)(OpPassManager &pm, const CompileOptions &options);
 };
 
 /// The stages, in order.
 ArrayRef<Stage> getStages();
+
+/// What the stage promises of values: "same bytes, but deepseek.mla within
+/// 2^-5".
+std::string describeNumerics(const Stage &stage);
 
 /// Adds one stage, which ends with its ds-verify-stage. An error if `options`
 /// has a value that does not exist.

@@ -24,12 +24,27 @@ namespace mlir::deepseek::reference {
 /// Reads the tensor that a checkpoint holds for a weight with a key.
 using WeightLoader = std::function<llvm::Expected<Tensor>(WeightOp)>;
 
+/// Sees what an evaluation computes. Values may be replaced by others of the
+/// same type; the evaluation goes on with those.
+class EvaluationObserver {
+public:
+  virtual ~EvaluationObserver() = default;
+  /// A function begins: called by `caller`, an entry by none.
+  virtual void entered(func::FuncOp function, Operation *caller) = 0;
+  virtual void evaluated(Operation &op, MutableArrayRef<Tensor> results) = 0;
+  /// The function ends with these results.
+  virtual void left(func::FuncOp function, MutableArrayRef<Tensor> results) = 0;
+};
+
 class Evaluator {
 public:
   Evaluator(ModuleOp module, WeightLoader loader);
 
   /// The function of this name, or an error at the module.
   FailureOr<func::FuncOp> findFunction(StringRef name);
+
+  /// Sees all that run() computes from now on; null: nobody does.
+  void setObserver(EvaluationObserver *newObserver) { observer = newObserver; }
 
   /// Runs a function. Inputs are moved in: a tensor that nobody else holds is
   /// updated in place, and every value is freed after its last use.
@@ -39,6 +54,10 @@ public:
 private:
   friend struct Evaluation;
   using LastUses = DenseMap<Operation *, SmallVector<Value>>;
+
+  FailureOr<SmallVector<Tensor>> call(func::FuncOp function,
+                                      SmallVector<Tensor> inputs,
+                                      Operation *caller);
 
   FailureOr<SmallVector<Tensor>> runBlock(Block &block);
   LogicalResult evaluate(Operation &op);
@@ -55,6 +74,7 @@ private:
 
   ModuleOp module;
   WeightLoader loader;
+  EvaluationObserver *observer = nullptr;
   DenseMap<Value, Tensor> values;
   DenseMap<Block *, LastUses> lastUses;
   DenseMap<Operation *, Tensor> weights;

@@ -13,6 +13,33 @@
 
 namespace mlir::deepseek::reference {
 
+/// One sequence and its caches: its page p is page p of every cache.
+class Sequence {
+public:
+  /// `capacity` is the most tokens that the sequence will have.
+  Sequence(Evaluator &evaluator, int64_t capacity);
+
+  /// Runs an entry on the tokens at positions `begin ..`, with logits of every
+  /// row. `hidden`, if not null, is the input of that name. The caches are
+  /// kept; the other results returned.
+  FailureOr<TensorMap> run(func::FuncOp entry, ArrayRef<int64_t> tokens,
+                           int64_t begin, const Tensor *hidden);
+
+  const TensorMap &getCaches() const { return caches; }
+
+private:
+  Evaluator &evaluator;
+  int64_t pages;
+  TensorMap caches;
+};
+
+/// The logits of a step, which must have at least one row and column.
+FailureOr<Tensor> getLogits(func::FuncOp entry, const TensorMap &results);
+
+/// The index of the largest logit of the last row, the lowest of equal ones, and
+/// the logarithm of its probability.
+std::pair<int64_t, double> chooseToken(const Tensor &logits);
+
 struct Prompt {
   std::vector<int64_t> ids;
   std::string entry = "prefill"; // runs the prompt
