@@ -47,7 +47,6 @@ public:
   /// Does all pieces, or stops early with the error of the first that failed.
   Status run(size_t threads, const volatile std::sig_atomic_t &interrupted,
              Progress &progress);
-  size_t finishedShards() const { return finished; }
 
 private:
   void work();
@@ -60,7 +59,6 @@ private:
   const std::vector<Piece> pieces;
   std::vector<OpenShard> shards;
   std::atomic<uint64_t> doneBytes{0};
-  std::atomic<size_t> finished{0};
 
   std::mutex mutex; // of all below, and of a shard's files and count
   std::condition_variable ended;
@@ -91,7 +89,6 @@ Status Workers::finishShard(uint32_t number) {
   DSRT_TRY(folder.finishFile(plan.shards[number].name));
   shards[number].in = File();
   plan.shards[number].source->release(); // the pages of its header and scales
-  ++finished;
   return Status();
 }
 
@@ -109,7 +106,7 @@ void Workers::fail(size_t piece, const Status &status) {
 void Workers::work() {
   Result<PieceWorker> worker = PieceWorker::create(plan.format);
   if (!worker.ok())
-    return fail(SIZE_MAX - 1, worker.status());
+    return fail(pieces.size(), worker.status()); // of no piece
   while (true) {
     size_t number;
     Status status;
@@ -232,14 +229,18 @@ static size_t threadCount(int64_t wanted) {
 }
 
 static std::string summary(const ConversionOptions &options, const Plan &plan,
-                           uint64_t readBytes, uint64_t writtenBytes,
-                           double seconds) {
+                           size_t oldFiles, uint64_t readBytes,
+                           uint64_t writtenBytes, double seconds) {
   struct rusage usage = {};
   ::getrusage(RUSAGE_SELF, &usage);
   return fmt::format(
-      "wrote {}: {} of {} tensors {}; read {:.2f} GB and wrote {:.2f} GB in "
+      "wrote {}{}: {} of {} tensors {}; read {:.2f} GB and wrote {:.2f} GB in "
       "{:.2f} s, {:.2f} GB/s; peak memory {} MB",
-      quote(options.out), plan.changedCount, plan.tensorCount,
+      quote(options.out),
+      oldFiles ? fmt::format(" (of {} files {} were there already)",
+                             plan.shards.size(), oldFiles)
+               : "",
+      plan.changedCount, plan.tensorCount,
       options.direction == Direction::Quantize ? "quantized" : "dequantized",
       static_cast<double>(readBytes) / 1e9,
       static_cast<double>(writtenBytes) / 1e9, seconds,
@@ -270,7 +271,10 @@ writeAll(const ConversionOptions &options, const Plan &plan,
   if (interrupted)
     return error(DSRT_IO_ERROR, "interrupted");
   DSRT_TRY(folder.complete());
-  return summary(options, plan, readBytes, writtenBytes, progress.seconds());
+  return summary(
+      options, plan,
+      static_cast<size_t>(std::count(isDone.begin(), isDone.end(), true)),
+      readBytes, writtenBytes, progress.seconds());
 }
 
 Result<std::string>

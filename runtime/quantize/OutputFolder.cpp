@@ -93,11 +93,6 @@ Status File::write(const void *data, uint64_t bytes, uint64_t offset) const {
   return Status();
 }
 
-void File::startWriteback(uint64_t bytes, uint64_t offset) const {
-  ::sync_file_range(descriptor, static_cast<off64_t>(offset),
-                    static_cast<off64_t>(bytes), SYNC_FILE_RANGE_WRITE);
-}
-
 Status File::finish() {
   if (::fsync(descriptor) != 0)
     return failed("write");

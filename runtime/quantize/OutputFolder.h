@@ -40,8 +40,6 @@ public:
 
   Status read(void *data, uint64_t bytes, uint64_t offset) const;
   Status write(const void *data, uint64_t bytes, uint64_t offset) const;
-  /// Begins to bring these bytes to the disk.
-  void startWriteback(uint64_t bytes, uint64_t offset) const;
   /// Waits until all is on the disk, and closes the file.
   Status finish();
   bool isOpen() const { return descriptor >= 0; }

@@ -62,6 +62,9 @@ std::vector<Piece> cutShard(const ShardPlan &shard, uint32_t number) {
       pieces.push_back(piece);
     }
   }
+  // A file is done with its last piece, so it has one.
+  if (pieces.empty())
+    pieces.push_back({number, 0});
   return pieces;
 }
 
@@ -137,9 +140,7 @@ static Status writeRectangle(const File &file, const Rectangle &rectangle,
   const auto *bytesOf = static_cast<const uint8_t *>(buffer);
   return forRuns(rectangle,
                  [&](int64_t place, uint64_t bytes, uint64_t offset) {
-                   DSRT_TRY(file.write(bytesOf + place, bytes, offset));
-                   file.startWriteback(bytes, offset);
-                   return Status();
+                   return file.write(bytesOf + place, bytes, offset);
                  });
 }
 
@@ -156,9 +157,7 @@ Status PieceWorker::copy(const TensorPlan &tensor, const Piece &piece) {
   const auto at = static_cast<uint64_t>(piece.column),
              bytes = static_cast<uint64_t>(piece.columns);
   DSRT_TRY(in->read(input.get(), bytes, sourceOffset + at));
-  DSRT_TRY(out->write(input.get(), bytes, tensor.target + at));
-  out->startWriteback(bytes, tensor.target + at);
-  return Status();
+  return out->write(input.get(), bytes, tensor.target + at);
 }
 
 Status PieceWorker::quantize(const TensorPlan &tensor, const Piece &piece) {

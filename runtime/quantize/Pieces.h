@@ -20,7 +20,7 @@ struct Piece {
   int64_t row = 0, column = 0, rows = 1, columns = 0;
 };
 
-/// In the order of the old data.
+/// In the order of the old data; at least one.
 std::vector<Piece> cutShard(const ShardPlan &shard, uint32_t number);
 
 /// Bytes that the piece takes from the old file.
