@@ -59,6 +59,7 @@ static void buildQuantize(OpPassManager &, const CompileOptions &) {}
 
 static void buildKernels(OpPassManager &pm, const CompileOptions &) {
   pm.addPass(createFormKernels());
+  pm.addPass(createFuseEpilogues());
   pm.addPass(createFuseRows());
   pm.addPass(createConvertDeepSeekToDSRT());
   pm.addPass(createConvertCheckToDSRT());

@@ -68,8 +68,8 @@ void DispatchMerger::hoist(Value value, Operation *place) {
 }
 
 DispatchMerger::Plan
-DispatchMerger::makePlan(ArrayRef<dsrt::DispatchOp> members,
-                         OpFoldResult rows) {
+DispatchMerger::makePlan(ArrayRef<dsrt::DispatchOp> members, OpFoldResult rows,
+                         ArrayRef<Value> inside) {
   Plan plan;
   plan.members.assign(members.begin(), members.end());
   DenseMap<Operation *, unsigned> numbers;
@@ -88,15 +88,22 @@ DispatchMerger::makePlan(ArrayRef<dsrt::DispatchOp> members,
       auto [place, isNew] = places.try_emplace(input, plan.inputs.size());
       if (isNew)
         plan.inputs.push_back(input);
-      sources.push_back({-1, place->second});
+      sources.push_back({Source::kArgument, place->second});
     }
   }
   // The outs come after all inputs.
   for (auto [op, sources] : llvm::zip_equal(members, plan.sources)) {
     dsrt::DispatchOp member = op;
-    for (Value out : member.getOutputs()) {
-      sources.push_back({-1, unsigned(plan.inputs.size() + plan.outs.size())});
+    for (auto [out, result] :
+         llvm::zip_equal(member.getOutputs(), member.getResults())) {
+      if (llvm::is_contained(inside, result)) {
+        sources.push_back({Source::kNowhere, 0});
+        continue;
+      }
+      sources.push_back(
+          {Source::kArgument, unsigned(plan.inputs.size() + plan.outs.size())});
       plan.outs.push_back(out);
+      plan.results.push_back(result);
     }
   }
   for (Value value : llvm::concat<Value>(plan.inputs, plan.outs))
@@ -110,7 +117,7 @@ void DispatchMerger::declareArguments(const Plan &plan, func::FuncOp merged) {
   for (auto [op, sources] : llvm::zip_equal(plan.members, plan.sources)) {
     func::FuncOp kernel = getKernel(op);
     for (auto [index, source] : llvm::enumerate(sources))
-      if (source.member == -1)
+      if (source.member == Source::kArgument)
         if (Attribute stacked = kernel.getArgAttr(index, dsrt::kStackedAttr))
           merged.setArgAttr(source.index, dsrt::kStackedAttr, stacked);
   }
@@ -128,7 +135,7 @@ func::FuncOp DispatchMerger::build(const Plan &plan, StringAttr name) {
     func::FuncOp kernel = getKernel(op);
     locations.push_back(kernel.getLoc());
     for (auto [index, source] : llvm::enumerate(sources))
-      if (source.member == -1)
+      if (source.member == Source::kArgument)
         arguments[source.index] = kernel.getArgument(index).getType();
   }
   Location loc = builder.getFusedLoc(locations);
@@ -146,16 +153,19 @@ func::FuncOp DispatchMerger::build(const Plan &plan, StringAttr name) {
     IRMapping mapping;
     for (auto [argument, source] :
          llvm::zip_equal(kernel.getArguments(), sources))
-      mapping.map(argument, source.member == -1
-                                ? merged.getArgument(source.index)
-                                : values[source.member][source.index]);
+      if (source.member >= 0)
+        mapping.map(argument, values[source.member][source.index]);
+      else if (source.member == Source::kArgument)
+        mapping.map(argument, merged.getArgument(source.index));
     Block &body = kernel.getBody().front();
     for (Operation &op : body.without_terminator())
       builder.clone(op, mapping);
     SmallVector<Value> &returned = values.emplace_back();
     for (Value value : body.getTerminator()->getOperands())
       returned.push_back(mapping.lookup(value));
-    llvm::append_range(results, returned);
+    for (auto [result, value] : llvm::zip_equal(op->getResults(), returned))
+      if (llvm::is_contained(plan.results, result))
+        results.push_back(value);
   }
   func::ReturnOp::create(builder, loc, results);
   return merged;
@@ -188,20 +198,18 @@ SymbolRefAttr DispatchMerger::getMerged(const Plan &plan, StringRef name) {
 }
 
 dsrt::DispatchOp DispatchMerger::merge(ArrayRef<dsrt::DispatchOp> members,
-                                       StringRef name, OpFoldResult rows) {
-  Plan plan = makePlan(members, rows);
+                                       StringRef name, OpFoldResult rows,
+                                       ArrayRef<Value> inside) {
+  Plan plan = makePlan(members, rows, inside);
   SymbolRefAttr symbol = getMerged(plan, name);
   dsrt::DispatchOp first = members.front();
   for (Value value : llvm::concat<Value>(plan.inputs, plan.outs))
     hoist(value, first);
 
   OpBuilder builder(first);
-  SmallVector<Type> types;
-  SmallVector<Value> results;
+  SmallVector<Type> types(ValueRange(plan.results).getTypes());
   SmallVector<Location> locations;
   for (dsrt::DispatchOp member : members) {
-    llvm::append_range(types, member.getResultTypes());
-    llvm::append_range(results, member.getResults());
     locations.push_back(member.getLoc());
     replaced.insert(member.getKernel().getLeafReference());
   }
@@ -209,7 +217,7 @@ dsrt::DispatchOp DispatchMerger::merge(ArrayRef<dsrt::DispatchOp> members,
       dsrt::DispatchOp::create(builder, builder.getFusedLoc(locations), types,
                                symbol, plan.inputs, plan.outs);
   order[merged] = order.lookup(first);
-  for (auto [old, result] : llvm::zip_equal(results, merged.getResults()))
+  for (auto [old, result] : llvm::zip_equal(plan.results, merged.getResults()))
     old.replaceAllUsesWith(result);
   for (dsrt::DispatchOp member : llvm::reverse(members)) {
     order.erase(member);

@@ -38,31 +38,34 @@ public:
 
   /// Replaces `members`, in program order, by one dispatch in the place of the
   /// first. What the others need from outside must be there, or be host ops
-  /// that can be. A member's result stays a result, whether used or not. The
-  /// kernel's arguments whose leading size is `rows` are marked so.
+  /// that can be. A member's result stays a result, whether used or not, but
+  /// for those in `inside`: only members use them, and no kernel looks at their
+  /// outs. The kernel's arguments whose leading size is `rows` are marked so.
   dsrt::DispatchOp merge(ArrayRef<dsrt::DispatchOp> members, StringRef name,
-                         OpFoldResult rows);
+                         OpFoldResult rows, ArrayRef<Value> inside = {});
 
   /// Erases the kernels that merging left without a dispatch.
   void eraseUnusedKernels();
 
 private:
   /// Where an operand of a member comes from: argument `index` of the merged
-  /// kernel, or, with `member` not -1, that result of a member.
+  /// kernel, that result of a member, or nowhere (the out of a result inside).
   struct Source {
+    static constexpr int64_t kArgument = -1, kNowhere = -2;
     int64_t member;
     unsigned index;
   };
   struct Plan {
     SmallVector<dsrt::DispatchOp> members;
-    SmallVector<Value> inputs, outs;
+    SmallVector<Value> inputs, outs, results;
     /// Of each member, where its inputs and outs come from.
     SmallVector<SmallVector<Source>> sources;
     /// Which arguments have the leading size `rows`.
     SmallVector<bool> hasRows;
   };
 
-  Plan makePlan(ArrayRef<dsrt::DispatchOp> members, OpFoldResult rows);
+  Plan makePlan(ArrayRef<dsrt::DispatchOp> members, OpFoldResult rows,
+                ArrayRef<Value> inside);
   SymbolRefAttr getMerged(const Plan &plan, StringRef name);
   void declareArguments(const Plan &plan, func::FuncOp merged);
   func::FuncOp build(const Plan &plan, StringAttr name);

@@ -19,6 +19,8 @@ void populateAttentionToLinalg(RewritePatternSet &patterns);
 void populateMoEToLinalg(RewritePatternSet &patterns);
 void populateMTPToLinalg(RewritePatternSet &patterns);
 void populateQuantToLinalg(RewritePatternSet &patterns);
+/// `swiglu`, with the product and the `quantize` around it.
+void populateGatedProductToLinalg(RewritePatternSet &patterns);
 
 /// Elementwise ops on tensors (`arith`, `math`): a tree of them becomes one
 /// loop.

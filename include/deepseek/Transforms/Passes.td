@@ -41,6 +41,20 @@ def FormKernels : Pass<"ds-form-kernels", "ModuleOp"> {
                            "linalg::LinalgDialect", "tensor::TensorDialect"];
 }
 
+def FuseEpilogues : Pass<"ds-fuse-epilogues", "ModuleOp"> {
+  let summary = "Ends the kernel of a product of gate and up with swiglu and the quantization of it";
+  let description = [{
+    After `ds-form-kernels`. The dispatch of a `linear`, `grouped_linear` or a scaled form
+    of them, of the swiglu of the two halves of its result, and of the quantization of
+    that become one, if nothing else reads what is between. Gate and up are then never
+    in memory. A quantization is taken in where its blocks are rows of tiles of the
+    product: after a scaled product whose weights share scales as widely.
+
+    A remark of category `kernel` says for each swiglu whether it was fused, or why not.
+  }];
+  let dependentDialects = ["dsrt::DSRTDialect"];
+}
+
 def FuseRows : Pass<"ds-fuse-rows", "ModuleOp"> {
   let summary = "Merges dispatches that work row by row on the same rows into one kernel";
   let description = [{

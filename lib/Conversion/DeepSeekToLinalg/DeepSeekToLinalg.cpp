@@ -103,6 +103,7 @@ struct ConvertDeepSeekToLinalg
     populateMoEToLinalg(consumers);
     populateMTPToLinalg(consumers);
     populateQuantToLinalg(consumers);
+    populateGatedProductToLinalg(consumers);
     populateElementwiseToLinalg(consumers);
     populateDequantizeToLinalg(rest);
     first = std::move(consumers);

@@ -60,7 +60,7 @@ static SmallVector<Value> lowerRMSNorm(TileBuilder &b, RMSNormOp op) {
 }
 
 static SmallVector<Value> lowerLinear(TileBuilder &b, LinearOp op) {
-  if (!hasStaticShape(op.getW()))
+  if (!hasStaticShape(op.getW()) || hasEpilogue(op))
     return {};
   Matrix w(b, op.getW());
   int64_t tile = w.rowTile(kOutputTile);
@@ -115,21 +115,6 @@ static SmallVector<Value> lowerHeadLinear(TileBuilder &b, HeadLinearOp op) {
 //===----------------------------------------------------------------------===//
 // Elementwise and argmax
 //===----------------------------------------------------------------------===//
-
-static SmallVector<Value> lowerSwiglu(TileBuilder &b, SwigluOp op) {
-  Type type = getElementTypeOrSelf(op->getResult(0).getType());
-  Value out = destinationLike(b, op->getResult(0), op.getGate());
-  return {b.parallelRows(out, [&](ValueRange at, Value row) {
-    Value gate = rowOf(b, op.getGate(), at), up = rowOf(b, op.getUp(), at);
-    return b.elementwise({gate, up}, row, [&](ValueRange args) {
-      Value x = b.widen(args[0]);
-      Value e = math::ExpOp::create(b, arith::NegFOp::create(b, x));
-      Value silu =
-          arith::DivFOp::create(b, x, arith::AddFOp::create(b, b.f32(1), e));
-      return b.round(arith::MulFOp::create(b, silu, b.widen(args[1])), type);
-    });
-  })};
-}
 
 static SmallVector<Value> lowerArgmax(TileBuilder &b, ArgmaxOp op) {
   Value out = destinationLike(b, op->getResult(0), op.getLogits());
@@ -264,6 +249,6 @@ void deepseek::populateDenseToLinalg(RewritePatternSet &patterns) {
   patterns.add<LowerOp<EmbeddingOp, lowerEmbedding>,
                LowerOp<RMSNormOp, lowerRMSNorm>, LowerOp<LinearOp, lowerLinear>,
                LowerOp<HeadLinearOp, lowerHeadLinear>,
-               LowerOp<SwigluOp, lowerSwiglu>, LowerOp<RopeOp, lowerRope>,
-               LowerOp<ArgmaxOp, lowerArgmax>>(patterns.getContext());
+               LowerOp<RopeOp, lowerRope>, LowerOp<ArgmaxOp, lowerArgmax>>(
+      patterns.getContext());
 }

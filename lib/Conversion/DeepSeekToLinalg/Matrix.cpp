@@ -199,28 +199,38 @@ Value deepseek::emitTransposedDot(TileBuilder &b, Value x, int64_t rows,
       .front();
 }
 
+SmallVector<Value> deepseek::forRowBlocks(
+    TileBuilder &b, Value x, ValueRange outs, Value count,
+    function_ref<SmallVector<Value>(Value, OpFoldResult, int64_t, ValueRange)>
+        body) {
+  auto rows = [&](Value begin, Value end, int64_t size, ValueRange into) {
+    return b.serial(begin, end, size, into, [&](Value row, ValueRange carried) {
+      Window window = Window(2).range(0, row, b.getIndexAttr(size));
+      return body(b.slice(x, window), row, size, carried);
+    });
+  };
+  Value middle = b.mul(b.div(count, kRowBlock), kRowBlock);
+  SmallVector<Value> whole = rows(b.index(0), middle, kRowBlock, outs);
+  return rows(middle, count, 1, whole);
+}
+
 Value deepseek::forRowBlocks(
     TileBuilder &b, Value x, Value out, Value count,
     function_ref<Value(Value, OpFoldResult, int64_t)> compute) {
   Type type = getElementTypeOrSelf(out.getType());
-  auto rows = [&](Value begin, Value end, int64_t count, Value into) {
-    return b
-        .serial(begin, end, count, into,
-                [&](Value row, ValueRange carried) -> SmallVector<Value> {
-                  OpFoldResult size = b.getIndexAttr(count);
-                  Window window = Window(2).range(0, row, size);
-                  Value sum = compute(b.slice(x, window), row, count);
-                  Value place = b.slice(carried[0], window);
-                  sum = b.elementwise(sum, place, [&](ValueRange args) {
-                    return b.round(args[0], type);
-                  });
-                  return {b.put(sum, carried[0], window)};
-                })
-        .front();
-  };
-  Value middle = b.mul(b.div(count, kRowBlock), kRowBlock);
-  out = rows(b.index(0), middle, kRowBlock, out);
-  return rows(middle, count, 1, out);
+  return forRowBlocks(b, x, ValueRange(out), count,
+                      [&](Value block, OpFoldResult row, int64_t rows,
+                          ValueRange outs) -> SmallVector<Value> {
+                        Window window =
+                            Window(2).range(0, row, b.getIndexAttr(rows));
+                        Value sum = compute(block, row, rows);
+                        Value place = b.slice(outs[0], window);
+                        sum = b.elementwise(sum, place, [&](ValueRange args) {
+                          return b.round(args[0], type);
+                        });
+                        return {b.put(sum, outs[0], window)};
+                      })
+      .front();
 }
 
 /// `w` as a plain matrix: dequantized into a temporary, or `w` itself.
@@ -239,61 +249,77 @@ static Value emitDequantized(TileBuilder &b, const MatrixTile &w) {
                    });
 }
 
-/// Rows of `w` that many rows of `x` are multiplied with at once: few enough
-/// that, dequantized, they stay in the cache. 0 if not even few do.
-static int64_t manyRowsTile(const MatrixTile &w) {
-  int64_t rowBytes = w.columns() * w.type.getIntOrFloatBitWidth() / 8;
-  int64_t rows = tileOf(w.rows(), kManyRowsTile);
+/// Rows of each weight that many rows of `x` are multiplied with at once: few
+/// enough that, dequantized, they stay in the cache. 0 if not even few do.
+static int64_t manyRowsTile(ArrayRef<MatrixTile> weights) {
+  int64_t rows = tileOf(weights.front().rows(), kManyRowsTile), rowBytes = 0;
+  for (const MatrixTile &w : weights)
+    rowBytes += w.columns() * w.type.getIntOrFloatBitWidth() / 8;
   while (rows % 2 == 0 && rows * rowBytes > kManyRowsBytes)
     rows /= 2;
   return rows * rowBytes > kManyRowsBytes ? 0 : rows;
 }
 
-/// `emitProduct` of at least `kManyRows` rows: some rows of `w` are dequantized
-/// once and meet all of `x`. The last block of rows begins early enough to be
-/// whole: what it shares with the one before is computed twice, to the same
-/// bits.
-static Value emitManyRows(TileBuilder &b, Value x, const MatrixTile &w,
-                          int64_t outputs, Value out, Value count) {
+/// `emitProduct` of at least `kManyRows` rows: some rows of the weights are
+/// dequantized once and meet all of `x`. The last block of rows begins early
+/// enough to be whole: what it shares with the one before is computed twice, to
+/// the same bits.
+static Value emitManyRows(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
+                          int64_t outputs, Value out, Value count,
+                          Combine combine) {
   Type type = getElementTypeOrSelf(out.getType());
   OpFoldResult zero = b.getIndexAttr(0), width = b.getIndexAttr(outputs),
                rows = b.getIndexAttr(kManyRowsBlock);
   Value last = b.sub(count, rows);
-  auto block = [&](Value part, Value column, Value row, Value into) -> Value {
+  auto block = [&](ValueRange parts, Value column, Value row,
+                   Value into) -> Value {
     row = arith::MinSIOp::create(b, row, last);
-    Value acc = b.filled({kManyRowsBlock, outputs}, b.f32(0));
-    MatrixTile plain{part, {}, 1, getElementTypeOrSelf(part.getType())};
-    acc = emitDot(b, b.slice(x, Window(2).range(0, row, rows)), plain, acc);
+    Value some = b.slice(x, Window(2).range(0, row, rows));
+    SmallVector<Value> sums;
+    for (Value part : parts) {
+      MatrixTile plain{part, {}, 1, getElementTypeOrSelf(part.getType())};
+      Value acc = b.filled({kManyRowsBlock, outputs}, b.f32(0));
+      sums.push_back(emitDot(b, some, plain, acc));
+    }
     Window window = Window(2).range(0, row, rows).range(1, column, width);
     Value place =
-        b.elementwise(acc, b.slice(into, window),
+        b.elementwise(combine(sums), b.slice(into, window),
                       [&](ValueRange args) { return b.round(args[0], type); });
     return b.put(place, into, window);
   };
   auto tile = [&](Value column, ValueRange carried) {
-    MatrixTile some = w;
-    some.data = b.slice(w.data, Window(2).range(0, column, width));
-    Value part = emitDequantized(b, some);
+    SmallVector<Value> parts;
+    for (MatrixTile some : weights) {
+      some.data = b.slice(some.data, Window(2).range(0, column, width));
+      parts.push_back(emitDequantized(b, some));
+    }
     return b.serial(zero, count, kManyRowsBlock, carried[0],
                     [&](Value row, ValueRange into) -> SmallVector<Value> {
-                      return {block(part, column, row, into[0])};
+                      return {block(parts, column, row, into[0])};
                     });
   };
-  return b.serial(zero, b.getIndexAttr(w.rows()), outputs, out, tile).front();
+  return b
+      .serial(zero, b.getIndexAttr(weights.front().rows()), outputs, out, tile)
+      .front();
 }
 
-Value deepseek::emitProduct(TileBuilder &b, Value x, const MatrixTile &w,
-                            Value out, Value count) {
+Value deepseek::emitProduct(TileBuilder &b, Value x,
+                            ArrayRef<MatrixTile> weights, Value out,
+                            Value count, Combine combine) {
   auto fewRows = [&] {
-    return forRowBlocks(b, x, out, count,
-                        [&](Value block, OpFoldResult row, int64_t rows) {
-                          Value zero = b.filled({rows, w.rows()}, b.f32(0));
-                          return emitDot(b, block, w, zero);
-                        });
+    return forRowBlocks(
+        b, x, out, count, [&](Value block, OpFoldResult row, int64_t rows) {
+          SmallVector<Value> sums;
+          for (const MatrixTile &w : weights)
+            sums.push_back(
+                emitDot(b, block, w, b.filled({rows, w.rows()}, b.f32(0))));
+          return combine(sums);
+        });
   };
-  int64_t outputs = manyRowsTile(w);
+  int64_t outputs = manyRowsTile(weights);
   if (outputs == 0)
     return fewRows();
-  return b.choose(b.less(count, b.index(kManyRows)), fewRows,
-                  [&] { return emitManyRows(b, x, w, outputs, out, count); });
+  return b.choose(b.less(count, b.index(kManyRows)), fewRows, [&] {
+    return emitManyRows(b, x, weights, outputs, out, count, combine);
+  });
 }

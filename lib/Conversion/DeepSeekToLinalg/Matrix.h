@@ -85,17 +85,38 @@ Value emitDot(TileBuilder &b, Value x, const MatrixTile &w, Value acc);
 Value emitTransposedDot(TileBuilder &b, Value x, int64_t rows, const Matrix &w,
                         Value item, OpFoldResult column, int64_t width);
 
-/// `out` with each row of `x` processed: `compute` gets a block of rows and its
-/// number and gives f32 `[rows, columns of out]`, rounded into `out` here. Both
-/// have `count` rows.
+/// `outs` with each row of `x` processed: `body` gets a block of rows, its
+/// number, its size and the outs so far. There are `count` rows.
+SmallVector<Value>
+forRowBlocks(TileBuilder &b, Value x, ValueRange outs, Value count,
+             function_ref<SmallVector<Value>(Value x, OpFoldResult row,
+                                             int64_t rows, ValueRange outs)>
+                 body);
+
+/// The same for one out: `compute` gives f32 `[rows, columns of out]`, rounded
+/// into `out` here.
 Value forRowBlocks(
     TileBuilder &b, Value x, Value out, Value count,
     function_ref<Value(Value x, OpFoldResult row, int64_t rows)> compute);
 
-/// `out = x * w^T`, `count` rows of both: by `forRowBlocks`, or, from
-/// `kManyRows` rows on, with each weight dequantized only once.
-Value emitProduct(TileBuilder &b, Value x, const MatrixTile &w, Value out,
-                  Value count);
+/// Whether a swiglu takes `product` into its own loops (GatedProduct.cpp).
+bool hasEpilogue(Operation *product);
+
+/// Makes one tensor of the sums of some products, f32 `[rows, outputs]` each.
+using Combine = function_ref<Value(ValueRange sums)>;
+
+/// `out = combine(x * w^T for each w)`, `count` rows of `x` and `out`: by
+/// `forRowBlocks`, or, from `kManyRows` rows on, with each weight dequantized
+/// only once.
+Value emitProduct(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
+                  Value out, Value count, Combine combine);
+
+/// `out = x * w^T`.
+inline Value emitProduct(TileBuilder &b, Value x, const MatrixTile &w,
+                         Value out, Value count) {
+  return emitProduct(b, x, w, out, count,
+                     [](ValueRange sums) { return sums.front(); });
+}
 
 } // namespace mlir::deepseek
 

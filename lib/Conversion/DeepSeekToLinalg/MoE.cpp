@@ -395,7 +395,7 @@ static SmallVector<Value> lowerMoECombine(TileBuilder &b, MoECombineOp op) {
 
 static SmallVector<Value> lowerGroupedLinear(TileBuilder &b,
                                              GroupedLinearOp op) {
-  if (!hasStaticShape(op.getW()))
+  if (!hasStaticShape(op.getW()) || hasEpilogue(op))
     return {};
   Matrix w(b, op.getW());
   int64_t experts = cast<RankedTensorType>(op.getW().getType()).getDimSize(0);

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Matrix.h"
+#include "Quant.h"
 
 #include "deepseek/Conversion/DeepSeekToLinalg.h"
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
@@ -56,24 +56,6 @@ static Value toPowerOfTwo(TileBuilder &b, Value scale) {
   return arith::BitcastOp::create(b, b.getF32Type(), power);
 }
 
-namespace {
-
-/// The values of one block, in two loops: operands of a `linalg.generic`, and
-/// the f32 that their elements make.
-struct BlockSource {
-  SmallVector<Value> operands;
-  SmallVector<AffineMap> maps;
-  std::function<Value(ValueRange)> value;
-};
-
-/// What one block is quantized to.
-struct QuantizedBlock {
-  Value codes;
-  Value scale; ///< f32
-};
-
-} // namespace
-
 /// The scale of a block.
 static Value scaleOf(TileBuilder &b, const BlockSource &x, double largest,
                      bool powerOfTwo) {
@@ -89,9 +71,8 @@ static Value scaleOf(TileBuilder &b, const BlockSource &x, double largest,
   return powerOfTwo ? toPowerOfTwo(b, scale) : scale;
 }
 
-/// Quantizes a block of the tensor type `type` into `place`.
-static QuantizedBlock quantizeBlock(TileBuilder &b, const BlockSource &x,
-                                    RankedTensorType type, Value place) {
+QuantizedBlock deepseek::quantizeBlock(TileBuilder &b, const BlockSource &x,
+                                       RankedTensorType type, Value place) {
   Type element = type.getElementType();
   bool powerOfTwo = getBlockScaled(type).getFormat() == ScaleFormat::PowerOfTwo;
   Value scale = scaleOf(b, x, largestOf(element), powerOfTwo);
@@ -226,29 +207,20 @@ static SmallVector<Value> lowerRequantize(TileBuilder &b, RequantizeOp op) {
 // Scaled products
 //===----------------------------------------------------------------------===//
 
-namespace {
+RowScales::RowScales(Value x, Value scales)
+    : scales(scales), rowDim(scaleDim(cast<RankedTensorType>(x.getType()), 0)) {
+}
 
-/// The scales of activations that have their own in each row.
-struct RowScales {
-  RowScales(Value x, Value scales)
-      : scales(scales),
-        rowDim(scaleDim(cast<RankedTensorType>(x.getType()), 0)) {}
+RowScales RowScales::rows(TileBuilder &b, OpFoldResult first,
+                          OpFoldResult count) const {
+  RowScales part = *this;
+  part.scales = b.slice(scales, Window(2).range(rowDim, first, count));
+  return part;
+}
 
-  RowScales rows(TileBuilder &b, OpFoldResult first, OpFoldResult count) const {
-    RowScales part = *this;
-    part.scales = b.slice(scales, Window(2).range(rowDim, first, count));
-    return part;
-  }
-  /// Those of all rows in a block of inputs.
-  Value ofBlock(TileBuilder &b, Value block) const {
-    return b.slice(scales, Window(2).at(1 - rowDim, block));
-  }
-
-  Value scales;
-  int64_t rowDim; ///< 1 if group-major
-};
-
-} // namespace
+Value RowScales::ofBlock(TileBuilder &b, Value block) const {
+  return b.slice(scales, Window(2).at(1 - rowDim, block));
+}
 
 /// `acc[t, o] += (sum_k x[t, k] * w[o, k]) * xScale[t] * wScale` over the
 /// inputs `[from, from + width)` of block `block`.
@@ -273,39 +245,42 @@ static Value addBlock(TileBuilder &b, Value x, const RowScales &xScales,
                    });
 }
 
+Value deepseek::emitScaledSum(TileBuilder &b, Value x, const RowScales &xScales,
+                              const MatrixTile &w, int64_t rows) {
+  int64_t inputs = w.columns(), width = w.blockColumns;
+  int64_t whole = inputs / width;
+  auto step = [&](Value block, ValueRange carried) -> SmallVector<Value> {
+    return {addBlock(b, x, xScales, w, block, b.mul(block, width), width,
+                     carried[0])};
+  };
+  Value zero = b.filled({rows, w.rows()}, b.f32(0));
+  Value sum =
+      b.serial(b.getIndexAttr(0), b.getIndexAttr(whole), 1, zero, step).front();
+  if (int64_t left = inputs % width)
+    sum = addBlock(b, x, xScales, w, b.index(whole),
+                   b.getIndexAttr(whole * width), left, sum);
+  return sum;
+}
+
 /// `emitProduct` of scaled operands, for the first `rows` rows of `x`.
 static Value emitScaledProduct(TileBuilder &b, Value x,
                                const RowScales &xScales, const MatrixTile &w,
                                Value out, OpFoldResult rows) {
-  int64_t inputs = w.columns(), width = w.blockColumns;
-  OpFoldResult zero = b.getIndexAttr(0);
-  return forRowBlocks(
-      b, x, out, b.toValue(rows),
-      [&](Value part, OpFoldResult row, int64_t count) {
-        RowScales scales = xScales.rows(b, row, b.getIndexAttr(count));
-        int64_t whole = inputs / width;
-        Value sum = b.serial(zero, b.getIndexAttr(whole), 1,
-                             b.filled({count, w.rows()}, b.f32(0)),
-                             [&](Value block, ValueRange carried) {
-                               return SmallVector<Value>{addBlock(
-                                   b, part, scales, w, block,
-                                   b.mul(block, width), width, carried[0])};
-                             })
-                        .front();
-        if (int64_t left = inputs % width)
-          sum = addBlock(b, part, scales, w, b.index(whole),
-                         b.getIndexAttr(whole * width), left, sum);
-        return sum;
-      });
+  return forRowBlocks(b, x, out, b.toValue(rows),
+                      [&](Value part, OpFoldResult row, int64_t count) {
+                        RowScales scales =
+                            xScales.rows(b, row, b.getIndexAttr(count));
+                        return emitScaledSum(b, part, scales, w, count);
+                      });
 }
 
-/// True for activations that have scales of their own in each row.
-static bool isScaledByRow(Value x) {
+bool deepseek::isScaledByRow(Value x) {
   return blockSize(cast<RankedTensorType>(x.getType()), 0) == 1;
 }
 
 static SmallVector<Value> lowerScaledLinear(TileBuilder &b, ScaledLinearOp op) {
-  if (!isScaledByRow(op.getX()) || !hasStaticShape(op.getW()))
+  if (!isScaledByRow(op.getX()) || !hasStaticShape(op.getW()) ||
+      hasEpilogue(op))
     return {};
   Matrix w(b, op.getW(), op.getWScale());
   int64_t tile = w.rowTile(kOutputTile);
@@ -323,7 +298,8 @@ static SmallVector<Value> lowerScaledLinear(TileBuilder &b, ScaledLinearOp op) {
 
 static SmallVector<Value> lowerScaledGroupedLinear(TileBuilder &b,
                                                    ScaledGroupedLinearOp op) {
-  if (!isScaledByRow(op.getX()) || !hasStaticShape(op.getW()))
+  if (!isScaledByRow(op.getX()) || !hasStaticShape(op.getW()) ||
+      hasEpilogue(op))
     return {};
   Matrix w(b, op.getW(), op.getWScale());
   int64_t experts = cast<RankedTensorType>(op.getW().getType()).getDimSize(0);
