@@ -165,26 +165,28 @@ static LogicalResult verifySignature(Stage stage, StringRef stageName,
   return success();
 }
 
+static bool isFp8(Type type) {
+  return isa<Float8E4M3FNType, Float8E5M2Type>(getElementTypeOrSelf(type));
+}
+
 /// An op that moves codes cannot change what their scales are; upstream's ops
-/// leave encodings unchecked.
+/// leave encodings unchecked. Codes that had no scales yet may get some.
 static LogicalResult verifyScalingKept(Operation *op) {
   if (dialectOf(op) != "tensor")
     return success();
-  RankedTensorType first;
+  auto scaled = llvm::find_if(op->getOperandTypes(), [](Type type) {
+    return isFp8(type) && getBlockScaled(type);
+  });
+  if (scaled == op->getOperandTypes().end())
+    return success();
   for (Type type :
-       llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes())) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor ||
-        !isa<Float8E4M3FNType, Float8E5M2Type>(tensor.getElementType()))
-      continue;
-    if (first && first.getEncoding() != tensor.getEncoding())
+       llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
+    if (isFp8(type) && getBlockScaled(type) != getBlockScaled(*scaled))
       return op->emitError()
              << "'" << op->getName()
              << "' must not change the scaling of FP8 codes, "
                 "from "
-             << first << " to " << tensor << "; use deepseek.requantize";
-    first = tensor;
-  }
+             << *scaled << " to " << type << "; use deepseek.requantize";
   return success();
 }
 

@@ -71,11 +71,15 @@ static bool isWidened(const WantedTensor &wanted, const Tensor &found) {
   return found.dtype == DataType::BF16 && wanted.shape.size() <= 1;
 }
 
+static bool isInteger(DataType type) {
+  std::string_view name = dataTypeName(type);
+  return name[0] == 'I' || name[0] == 'U';
+}
+
 /// What a tensor that does not fit may be, and what to do.
 static std::string adviceFor(const WantedTensor &wanted, const Tensor &found) {
   if (wanted.dtype == DataType::F8_E4M3 && found.bytes() == wanted.bytes &&
-      (found.dtype != wanted.dtype ||
-       found.shape.size() != wanted.shape.size()))
+      (isInteger(found.dtype) || found.shape.size() != wanted.shape.size()))
     return "as many bytes in another form are packed for the kernel of another "
            "engine; use the checkpoint as it was published";
   if (wanted.scaleOf >= 0 && found.shape.size() == wanted.shape.size() &&

@@ -30,6 +30,21 @@ static int64_t scaleDim(RankedTensorType type, int64_t dim) {
   return dim == rows ? rows + 1 : rows;
 }
 
+/// `slice` in two steps for a stack: its tensors may lie apart.
+static Value sliceOfStack(TileBuilder &b, Value tensor, const Window &window) {
+  size_t rank = window.offsets.size();
+  if (rank == 2)
+    return b.slice(tensor, window);
+  Window matrix(2);
+  for (size_t dim : {0, 1}) {
+    matrix.offsets[dim] = window.offsets[dim + 1];
+    matrix.sizes[dim] = window.sizes[dim + 1];
+    matrix.strides[dim] = window.strides[dim + 1];
+    matrix.dropped[dim] = window.dropped[dim + 1];
+  }
+  return b.slice(b.slice(tensor, Window(3).at(0, window.offsets[0])), matrix);
+}
+
 //===----------------------------------------------------------------------===//
 // quantize
 //===----------------------------------------------------------------------===//
@@ -140,7 +155,7 @@ static SmallVector<Value> lowerQuantize(TileBuilder &b, QuantizeOp op) {
   return forEachBlock(b, op->getResult(0), op->getResult(1), op.getX(),
                       [&](const Window &window, ValueRange, Value place) {
                         BlockSource source{
-                            {b.slice(op.getX(), window)},
+                            {sliceOfStack(b, op.getX(), window)},
                             {b.getMultiDimIdentityMap(2)},
                             [&](ValueRange args) { return b.widen(args[0]); }};
                         return quantizeBlock(b, source, type, place);
@@ -174,7 +189,8 @@ static BlockSource dequantizedBlock(TileBuilder &b, RequantizeOp op,
   }
   llvm::sort(loops, llvm::less_first());
   SmallVector<AffineExpr> map(llvm::make_second_range(loops));
-  return {{b.slice(b.plain(op.getQ()), window), b.slice(op.getScale(), scales)},
+  return {{sliceOfStack(b, b.plain(op.getQ()), window),
+           sliceOfStack(b, op.getScale(), scales)},
           {b.getMultiDimIdentityMap(2), b.map(2, map)},
           [&](ValueRange args) -> Value {
             return arith::MulFOp::create(b, b.widen(args[0]), b.widen(args[1]));
@@ -195,11 +211,11 @@ static SmallVector<Value> lowerRequantize(TileBuilder &b, RequantizeOp op) {
         if (!op.isExact())
           return quantizeBlock(b, dequantizedBlock(b, op, to, window), to,
                                place);
-        SmallVector<Value> indices(at.size());
+        Window scale(at.size());
         for (auto [dim, index] : llvm::enumerate(at))
-          indices[scaleDim(from, dim)] = index;
-        return {copyInto(b, b.slice(b.plain(op.getQ()), window), place),
-                b.widen(b.scalar(op.getScale(), indices))};
+          scale.at(scaleDim(from, dim), index);
+        return {copyInto(b, sliceOfStack(b, b.plain(op.getQ()), window), place),
+                b.widen(b.scalar(sliceOfStack(b, op.getScale(), scale)))};
       });
 }
 
@@ -344,8 +360,9 @@ static SmallVector<Value> lowerDequantize(TileBuilder &b, DequantizeOp op) {
     }
     AffineExpr k = b.loop(0);
     return b.generic(
-        "p", {b.slice(q, elements), b.slice(op.getScale(), scales)}, row,
-        {b.map(1, k), b.map(1, k.floorDiv(width)), b.map(1, k)},
+        "p",
+        {sliceOfStack(b, q, elements), sliceOfStack(b, op.getScale(), scales)},
+        row, {b.map(1, k), b.map(1, k.floorDiv(width)), b.map(1, k)},
         [&](ValueRange args) {
           Value y =
               arith::MulFOp::create(b, b.widen(args[0]), b.widen(args[1]));

@@ -295,6 +295,8 @@ int testSilentFailures(const std::string &temp) {
     list[0].dtype = DataType::I32;
     list[0].shape = {300, 50};
   });
+  changed(folder, "codes of another format",
+          [](Tensors &list) { list[0].dtype = DataType::F8_E5M2; });
   changed(folder, "packed in tiles", [](Tensors &list) {
     list[0].shape = {75, 4, 200};
   });
