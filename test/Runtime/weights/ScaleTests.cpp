@@ -303,6 +303,27 @@ int testSilentFailures(const std::string &temp) {
   return 0;
 }
 
+int roundScales(const std::string &model, const std::string &folder) {
+  Result<Checkpoint> checkpoint = Checkpoint::open(model);
+  if (!checkpoint.ok())
+    return 1;
+  Tensors tensors;
+  std::vector<std::vector<float>> rounded;
+  for (const CheckpointTensor &entry : checkpoint->tensors()) {
+    const Tensor &tensor = *entry.tensor;
+    tensors.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.data});
+    if (!isScaleKey(tensor.name))
+      continue;
+    std::vector<float> scales(tensor.bytes() / sizeof(float));
+    std::memcpy(scales.data(), tensor.data, tensor.bytes());
+    for (float &scale : scales)
+      scale = std::exp2(std::ceil(std::log2(scale)));
+    rounded.push_back(std::move(scales));
+    tensors.back().data = rounded.back().data();
+  }
+  return writeSafetensors(folder + "/model.safetensors", tensors).ok() ? 0 : 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Speed
 //===----------------------------------------------------------------------===//

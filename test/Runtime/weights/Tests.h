@@ -32,6 +32,8 @@ int testLarge(const std::string &folder);
 int testBind(const std::string &folder);
 int testScales(const std::string &folder);
 int testSilentFailures(const std::string &folder);
+/// Writes a checkpoint with its scales rounded up to powers of two.
+int roundScales(const std::string &model, const std::string &folder);
 int testScaleSpeed(const std::string &folder);
 int testModel(const std::string &folder);
 int testSynthetic();

@@ -7,6 +7,7 @@
 // ds-test-weights bind TEMP          tables against checkpoints
 // ds-test-weights scales TEMP        broken scales
 // ds-test-weights silent-failures TEMP  FP8 checkpoints that fit and are wrong
+// ds-test-weights round-scales FOLDER MODEL  rounds the scales of a copy
 // ds-test-weights scale-speed TEMP   the check of 128 MiB of scales, timed
 // ds-test-weights model FOLDER       binds all tensors of a checkpoint
 // ds-test-weights synthetic          made-up values
@@ -89,6 +90,8 @@ int main(int argc, char **argv) {
     return testScales(folder);
   if (command == "silent-failures")
     return testSilentFailures(folder);
+  if (command == "round-scales" && argc > 3)
+    return roundScales(argv[3], folder);
   if (command == "scale-speed")
     return testScaleSpeed(folder);
   if (command == "model")
