@@ -57,10 +57,12 @@ static void buildFuse(OpPassManager &pm, const CompileOptions &options) {
 /// Weights stay as they are in the checkpoint, activations as in the graph.
 static void buildQuantize(OpPassManager &, const CompileOptions &) {}
 
-static void buildKernels(OpPassManager &pm, const CompileOptions &) {
+static void buildKernels(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createFormKernels());
-  pm.addPass(createFuseEpilogues());
-  pm.addPass(createFuseRows());
+  if (options.fuseKernels) {
+    pm.addPass(createFuseEpilogues());
+    pm.addPass(createFuseRows());
+  }
   pm.addPass(createConvertDeepSeekToDSRT());
   pm.addPass(createConvertCheckToDSRT());
 }
@@ -230,6 +232,10 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
   Option<std::string> mla{*this, "mla",
                           llvm::cl::desc("absorbed, expanded or auto"),
                           llvm::cl::init("absorbed")};
+  Option<bool> fuseKernels{
+      *this, "fuse-kernels",
+      llvm::cl::desc("merge kernels (false: one for each op)"),
+      llvm::cl::init(true)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("most new tokens of one step"),
                             llvm::cl::init(512)};
@@ -247,6 +253,7 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
     options.target = target;
     options.chip = chip;
     options.mla = mla;
+    options.fuseKernels = fuseKernels;
     options.maxTokens = maxTokens;
     options.maxSequences = maxSequences;
     options.context = context;

@@ -71,6 +71,10 @@ static cl::opt<std::string>
         cl::desc("Form of the attention: absorbed (default), expanded, or auto "
                  "(fast: expanded for a fresh prompt, absorbed else; logits "
                  "then depend on how a prompt is cut into chunks)"));
+static cl::opt<bool>
+    fuseKernels("fuse-kernels", cl::init(true), cl::cat(category),
+                cl::desc("Merge kernels (default); false: one for each op, to "
+                         "see what merging is worth"));
 static cl::opt<int64_t>
     maxTokens("max-tokens", cl::init(512), cl::cat(category),
               cl::value_desc("n"),
@@ -228,6 +232,7 @@ static CompileOptions compileOptions() {
   options.target = target;
   options.chip = chip;
   options.mla = mla;
+  options.fuseKernels = fuseKernels;
   options.maxTokens = maxTokens;
   options.maxSequences = maxSequences;
   options.context = context;

@@ -24,6 +24,8 @@ namespace mlir::deepseek {
 struct CompileOptions {
   std::string target = "host";
   std::string chip = "native";
+  /// Whether kernels are merged; false shows what that is worth.
+  bool fuseKernels = true;
   std::string mla = "absorbed";
   int64_t maxTokens = 512;
   int64_t maxSequences = 8;
