@@ -1,0 +1,69 @@
+//===- Stream.cpp - Work in the order of streams --------------------------===//
+//
+// A stream's first piece of work may run when it is ready; of the streams that
+// have one, the generator picks.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/simulator/driver/Stream.h"
+
+using namespace dsrt::simulator;
+
+Stream *Scheduler::create() {
+  auto *stream = new Stream();
+  streams.insert(stream);
+  return stream;
+}
+
+void Scheduler::destroy(Stream *stream) {
+  runUntil([&] { return stream->pending.empty(); });
+  streams.erase(stream);
+  delete stream;
+}
+
+void Scheduler::enqueue(Stream *stream, Operation operation) {
+  if (stream->capture)
+    stream->capture->operations.push_back(std::move(operation));
+  else
+    stream->pending.push_back(std::move(operation));
+}
+
+bool Scheduler::runOne() {
+  std::vector<Stream *> able;
+  for (Stream *stream : streams)
+    if (!stream->pending.empty()) {
+      const Operation &first = stream->pending.front();
+      if (!first.ready || first.ready())
+        able.push_back(stream);
+    }
+  if (able.empty())
+    return false;
+  Stream *stream = able[random() % able.size()];
+  Operation operation = std::move(stream->pending.front());
+  stream->pending.pop_front();
+  try {
+    if (operation.run)
+      operation.run();
+  } catch (...) {
+    for (Stream *other : streams)
+      other->pending.clear();
+    throw;
+  }
+  return true;
+}
+
+void Scheduler::runUntil(const std::function<bool()> &done) {
+  while (!done() && runOne())
+    ;
+}
+
+void Scheduler::runAll() {
+  while (runOne())
+    ;
+}
+
+void Scheduler::endCapture(const std::shared_ptr<Graph> &graph) {
+  for (Stream *stream : streams)
+    if (stream->capture == graph)
+      stream->capture.reset();
+}

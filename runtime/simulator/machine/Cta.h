@@ -1,0 +1,87 @@
+//===- Cta.h - Thread blocks and their clusters -----------------*- C++ -*-===//
+//
+// A cluster is executed by one thread of this process, warp by warp, so nothing
+// inside of it needs locks. Clusters of a launch run at once.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DSRT_SIMULATOR_MACHINE_CTA_H
+#define DSRT_SIMULATOR_MACHINE_CTA_H
+
+#include "runtime/simulator/machine/AddressSpace.h"
+#include "runtime/simulator/machine/Warp.h"
+
+#include <array>
+#include <memory>
+#include <vector>
+
+namespace dsrt::simulator {
+
+class Launch;
+class Cluster;
+
+/// bar.sync and bar.arrive: counts threads up to the expected number.
+struct NamedBarrier {
+  /// Ends the phase if all of 'all' threads, or as many as expected, have come.
+  void completeIfFull(unsigned all);
+
+  uint64_t phase = 0;
+  unsigned arrived = 0;
+  std::optional<unsigned> expected; // of the first to arrive; none: all threads
+};
+
+class SharedMemory {
+public:
+  explicit SharedMemory(uint64_t size) : bytes(size), written(size) {}
+
+  std::vector<uint8_t> bytes; // from kSharedBase on
+  InitializedBytes written;
+};
+
+class Cta {
+public:
+  Cta(Cluster &cluster, unsigned rank, std::array<unsigned, 3> position);
+
+  /// Counts threads in; the barrier's phase ends when all have come.
+  void arrive(NamedBarrier &barrier, unsigned threads,
+              std::optional<unsigned> expected);
+  /// Lanes have ended: barriers that wait for all threads may be complete.
+  void threadsExited(unsigned count);
+  const Kernel &kernel() const;
+
+  Cluster &cluster;
+  const unsigned rank; // in the cluster
+  const std::array<unsigned, 3> position;
+  SharedMemory shared;
+  std::array<NamedBarrier, 16> barriers;
+  std::vector<std::unique_ptr<Warp>> warps;
+  unsigned liveThreads;
+};
+
+class Cluster {
+public:
+  enum class Status { Done, Stuck, Running };
+
+  /// 'position' of the first CTA in the grid.
+  Cluster(Launch &launch, std::array<unsigned, 3> position);
+
+  /// Gives each warp a turn. Throws Fault.
+  Status run();
+
+  /// Counts threads in at the barrier of the cluster.
+  void arrive(unsigned threads);
+  /// Ends the phase of the barrier if all live threads have come.
+  void completeIfFull();
+
+  Launch &launch;
+  std::vector<std::unique_ptr<Cta>> ctas;
+  NamedBarrier barrier;
+
+private:
+  [[noreturn]] void deadlock() const;
+  unsigned idleRounds = 0;
+};
+
+} // namespace dsrt::simulator
+
+#endif // DSRT_SIMULATOR_MACHINE_CTA_H

@@ -1,0 +1,122 @@
+//===- Launch.cpp - A grid of a kernel ------------------------------------===//
+//
+// Each thread goes round its clusters. It begins one more when none of them
+// made progress, or when it has none.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/simulator/machine/Launch.h"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <list>
+#include <thread>
+
+using namespace dsrt::simulator;
+
+Launch::Launch(const Kernel &kernel, const LaunchShape &shape,
+               const std::vector<uint8_t> &bytes, DeviceMemory &memory,
+               const Settings &settings)
+    : kernel(kernel), shape(shape), memory(memory), settings(settings) {
+  constexpr size_t alignment = 256;
+  size_t size = (bytes.size() / alignment + 1) * alignment;
+  parameters.reset(static_cast<uint8_t *>(std::aligned_alloc(alignment, size)));
+  if (!parameters)
+    throw std::bad_alloc();
+  std::memcpy(parameters.get(), bytes.data(), bytes.size());
+}
+
+bool Launch::inParameters(uint64_t address, uint64_t bytes) const {
+  uint64_t offset = address - parameterAddress();
+  return offset <= kernel.parameterBytes &&
+         bytes <= kernel.parameterBytes - offset;
+}
+
+unsigned Launch::residentClusters() const {
+  constexpr uint64_t threadsOfMultiprocessor = 2048;
+  uint64_t perMultiprocessor =
+      std::min<uint64_t>(32, threadsOfMultiprocessor / volume(shape.block));
+  perMultiprocessor = std::min<uint64_t>(
+      perMultiprocessor, (kMaxSharedBytes + 1024) / (sharedBytes() + 1024));
+  uint64_t ctas = settings.multiprocessors * perMultiprocessor;
+  return static_cast<unsigned>(
+      std::max<uint64_t>(1, ctas / volume(shape.cluster)));
+}
+
+std::unique_ptr<Cluster> Launch::nextCluster() {
+  std::array<unsigned, 3> clusters;
+  for (unsigned i = 0; i < 3; ++i)
+    clusters[i] = shape.grid[i] / shape.cluster[i];
+  uint64_t total = uint64_t(clusters[0]) * clusters[1] * clusters[2];
+  uint64_t index = begun.fetch_add(1);
+  if (index >= total)
+    return nullptr;
+  auto x = static_cast<unsigned>(index % clusters[0]);
+  auto y = static_cast<unsigned>(index / clusters[0] % clusters[1]);
+  auto z = static_cast<unsigned>(index / clusters[0] / clusters[1]);
+  return std::make_unique<Cluster>(
+      *this, std::array<unsigned, 3>{x * shape.cluster[0], y * shape.cluster[1],
+                                     z * shape.cluster[2]});
+}
+
+void Launch::work(unsigned residentLimit) {
+  // Rounds without any progress of the launch before it counts as a deadlock:
+  // some 10^8 instructions of each warp.
+  constexpr unsigned patience = 25000;
+  std::list<std::unique_ptr<Cluster>> resident;
+  bool more = true;
+  unsigned idleRounds = 0;
+  uint64_t seen = progress;
+  while (!stopped) {
+    bool anyProgress = false;
+    for (auto cluster = resident.begin(); cluster != resident.end();) {
+      Cluster::Status status = (*cluster)->run();
+      anyProgress |= status != Cluster::Status::Stuck;
+      cluster = status == Cluster::Status::Done ? resident.erase(cluster)
+                                                : std::next(cluster);
+    }
+    if (more && !anyProgress && resident.size() < residentLimit) {
+      std::unique_ptr<Cluster> next = nextCluster();
+      more = next != nullptr;
+      if (next)
+        resident.push_back(std::move(next));
+    }
+    if (resident.empty()) {
+      if (!more)
+        return;
+      continue;
+    }
+    idleRounds = anyProgress || progress != seen ? 0 : idleRounds + 1;
+    seen = progress;
+    if (idleRounds > patience)
+      throw Fault(FaultKind::Deadlock,
+                  fmt::format("kernel {}: deadlock, all warps poll memory that "
+                              "no warp writes",
+                              kernel.name));
+  }
+}
+
+void Launch::run() {
+  uint64_t clusters = volume(shape.grid) / volume(shape.cluster);
+  unsigned resident = residentClusters();
+  auto count = static_cast<unsigned>(
+      std::min<uint64_t>({settings.threads, clusters, resident}));
+  auto guardedWork = [&] {
+    try {
+      work(std::max(1u, resident / count));
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(failureMutex);
+      if (!failure)
+        failure = std::current_exception();
+      stopped = true;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i < count; ++i)
+    threads.emplace_back(guardedWork);
+  guardedWork();
+  for (std::thread &thread : threads)
+    thread.join();
+  if (failure)
+    std::rethrow_exception(failure);
+}

@@ -1,0 +1,143 @@
+//===- Warp.h - 32 threads that execute together ----------------*- C++ -*-===//
+//
+// Executes instructions for all lanes at once. Lanes that diverge wait for each
+// other where their paths meet again; a stack holds who is where.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DSRT_SIMULATOR_MACHINE_WARP_H
+#define DSRT_SIMULATOR_MACHINE_WARP_H
+
+#include "runtime/simulator/machine/DeviceMemory.h"
+#include "runtime/simulator/machine/Fault.h"
+#include "runtime/simulator/machine/Program.h"
+
+namespace dsrt::simulator {
+
+class Cta;
+
+enum class Access { Read, Write, Update };
+
+/// Calls 'body' with each lane of the mask.
+template <typename F>
+inline void forLanes(LaneMask lanes, F body) {
+  if (lanes == kAllLanes) {
+    for (unsigned lane = 0; lane < kLanes; ++lane)
+      body(lane);
+    return;
+  }
+  for (; lanes; lanes &= lanes - 1)
+    body(static_cast<unsigned>(__builtin_ctz(lanes)));
+}
+
+class Warp {
+public:
+  enum class Status {
+    Done,
+    Waiting, // for others
+    Running
+  };
+
+  Warp(Cta &cta, unsigned index, LaneMask lanes);
+
+  /// Executes at most 'budget' instructions. Throws Fault.
+  Status run(unsigned budget);
+
+  // What instructions use.
+
+  template <typename T>
+  T *lanes(Slot slot) {
+    return reinterpret_cast<T *>(registers.get() + slot);
+  }
+  LaneMask &predicate(Slot slot) { return *lanes<LaneMask>(slot); }
+  /// Sets the active lanes of a predicate.
+  void setPredicate(Slot slot, LaneMask active, LaneMask value) {
+    LaneMask &mask = predicate(slot);
+    mask = (mask & ~active) | (value & active);
+  }
+
+  uint64_t addressOf(const Address &address, unsigned lane) {
+    if (address.base == kNoSlot)
+      return static_cast<uint64_t>(address.offset);
+    uint64_t base = address.narrow ? lanes<uint32_t>(address.base)[lane]
+                                   : lanes<uint64_t>(address.base)[lane];
+    return base + static_cast<uint64_t>(address.offset);
+  }
+
+  /// The memory behind an address, for an access of 'bytes' bytes by a lane.
+  /// A fault if the kernel may not make it.
+  uint8_t *access(const Instruction &instruction, Space space, uint64_t address,
+                  unsigned bytes, Access kind, unsigned lane);
+
+  /// Makes each lane of 'taken' go on at the target of its group; the lanes of
+  /// one group go on together.
+  struct Branch {
+    CodeIndex target;
+    LaneMask lanes;
+  };
+  void branch(const Instruction &instruction, std::vector<Branch> branches);
+  /// Ends the lanes.
+  void exit(LaneMask lanes);
+
+  /// The lanes that have not ended, and those that are executed now, guards
+  /// aside.
+  LaneMask liveLanes() const { return live; }
+  LaneMask currentLanes() const { return stack.back().lanes; }
+  CodeIndex currentIndex() const { return stack.back().next; }
+  const Instruction &currentInstruction() const;
+
+  [[noreturn]] void fault(FaultKind kind, const Instruction &instruction,
+                          unsigned lane, const std::string &message) const;
+
+  Cta &cta;
+  const unsigned index;
+  /// The phase of a barrier that the warp waits for.
+  std::optional<uint64_t> awaited;
+  /// The phase of the cluster's barrier at which it has arrived.
+  std::optional<uint64_t> clusterPhase;
+  /// Something happened that others may wait for, since this was last cleared.
+  bool progressed = false;
+
+private:
+  struct Path {
+    CodeIndex next;
+    CodeIndex reconverge;
+    LaneMask lanes;
+  };
+
+  /// Drops the paths that have ended; false if none is left.
+  bool settle();
+  uint8_t *accessShared(const Instruction &instruction, uint64_t address,
+                        unsigned bytes, Access kind, unsigned lane);
+  uint8_t *accessLocal(const Instruction &instruction, uint64_t address,
+                       unsigned bytes, unsigned lane);
+  uint8_t *accessGlobal(const Instruction &instruction, uint64_t address,
+                        unsigned bytes, Access kind, unsigned lane);
+  uint8_t *accessParameters(const Instruction &instruction, uint64_t address,
+                            unsigned bytes, Access kind, unsigned lane);
+
+  struct Free {
+    void operator()(uint8_t *memory) const { std::free(memory); }
+  };
+  const std::vector<Instruction> &code;
+  std::unique_ptr<uint8_t, Free> registers;
+  std::vector<uint8_t> local; // of all lanes, one behind the other
+  LaneMask live;
+  std::vector<Path> stack;
+  const Allocation *lastAllocation = nullptr;
+};
+
+/// Memory that several threads of this process share is read and written
+/// atomically: what a kernel may do at once must be defined here as well.
+template <typename T>
+inline T loadShared(const uint8_t *memory) {
+  return __atomic_load_n(reinterpret_cast<const T *>(memory), __ATOMIC_RELAXED);
+}
+template <typename T>
+inline void storeShared(uint8_t *memory, T value) {
+  __atomic_store_n(reinterpret_cast<T *>(memory), value, __ATOMIC_RELAXED);
+}
+
+} // namespace dsrt::simulator
+
+#endif // DSRT_SIMULATOR_MACHINE_WARP_H
