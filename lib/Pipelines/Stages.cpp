@@ -49,7 +49,8 @@ static void buildFuse(OpPassManager &pm, const CompileOptions &options) {
   LowerMlaOptions mla;
   mla.form = getMlaForm(options);
   pm.addNestedPass<func::FuncOp>(createLowerMla(mla));
-  pm.addNestedPass<func::FuncOp>(createLowerExperts());
+  pm.addPass(createFuseExperts());
+  pm.addNestedPass<func::FuncOp>(createFuseLinears());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

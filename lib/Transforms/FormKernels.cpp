@@ -15,8 +15,8 @@
 //     return %y
 //   }
 //
-// An op is one of three: a *view* (slices, reshapes, dequantize, constants),
-// which every kernel that reads it clones; *host* business (weights, sizes,
+// An op is one of three: a *view* (slices, reshapes, dequantize, constants,
+// weights one below the other), which every kernel that reads it clones; *host* business (weights, sizes,
 // checks, return), which stays; or a *core*, of which a kernel is made.
 // Elementwise arithmetic with one user that is such too joins that user's
 // kernel. A view that the host itself needs is the core of a kernel that
@@ -26,6 +26,7 @@
 
 #include "HostSizes.h"
 #include "KernelTable.h"
+#include "WeightViews.h"
 
 #include "deepseek/Transforms/Passes.h"
 #include "dialects/Check/IR/CheckDialect.h"
@@ -96,6 +97,8 @@ static bool isViewKind(Operation *op) {
     auto elements = dyn_cast<ElementsAttr>(constant.getValue());
     return !elements || elements.isSplat();
   }
+  if (auto concat = dyn_cast<tensor::ConcatOp>(op))
+    return areWeightsOfOneForm(concat.getInputs());
   return isa<tensor::ExtractSliceOp, tensor::ExpandShapeOp,
              tensor::CollapseShapeOp, tensor::CastOp, DequantizeOp>(op);
 }

@@ -113,7 +113,7 @@ static StringRef getRemover(Stage stage, Operation *op, bool inKernels) {
   if (isa<MlaOp>(op))
     return "ds-lower-mla";
   if (isa<ExpertsOp>(op))
-    return "ds-lower-experts";
+    return "ds-fuse-experts";
   if (isa<GetWeightOp>(op))
     return "convert-deepseek-to-dsrt";
   if (dialect == "shard")

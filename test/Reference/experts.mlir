@@ -1,5 +1,5 @@
 // RUN: ds-eval %s
-// RUN: ds-opt %s --ds-lower-experts | ds-eval
+// RUN: ds-opt %s --ds-fuse-experts | ds-eval
 
 // One input and one inner channel. A gate of 100 makes silu the identity, so expert e
 // gives 100 * up[e] * x * x * down[e]; expert 2 is chosen by nobody.

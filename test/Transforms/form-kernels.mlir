@@ -142,3 +142,46 @@ func.func @sizes(%x: tensor<?x8xbf16>, %i: tensor<?x2xi32>, %w: tensor<4x16x8xbf
   %y = deepseek.grouped_linear %rows, %w, %offsets : (tensor<?x8xbf16>, tensor<4x16x8xbf16>, tensor<5xi32>) -> tensor<?x16xbf16>
   return %y : tensor<?x16xbf16>
 }
+
+// -----
+
+deepseek.weight @gate from "experts.*.gate" : tensor<4x16x8xbf16>
+deepseek.weight @up from "experts.*.up" : tensor<4x16x8xbf16>
+
+// Weights one below the other are a view: the kernel takes both tables.
+// CHECK-LABEL: @concat_of_weights
+// CHECK-NOT: tensor.concat
+// CHECK: dsrt.dispatch @kernels::@grouped_linear_4x32x8_bf16 ins(%arg0, %{{.*}}, %{{.*}}, %arg1 : {{.*}}, tensor<4x16x8xbf16>, tensor<4x16x8xbf16>, tensor<5xi32>)
+// CHECK-NOT: dsrt.dispatch
+// CHECK: func.func @grouped_linear_4x32x8_bf16(%{{[^:]*}}: tensor<?x8xbf16>, %[[G:[^:]*]]: tensor<4x16x8xbf16> {dsrt.stacked}, %[[U:[^:]*]]: tensor<4x16x8xbf16> {dsrt.stacked},
+// CHECK-NEXT: tensor.concat dim(1) %[[G]], %[[U]]
+// CHECK: {{^.. -----$}}
+func.func @concat_of_weights(%x: tensor<?x8xbf16>, %o: tensor<5xi32>) -> tensor<?x32xbf16> {
+  %g = deepseek.get_weight @gate : tensor<4x16x8xbf16>
+  %u = deepseek.get_weight @up : tensor<4x16x8xbf16>
+  %w = tensor.concat dim(1) %g, %u : (tensor<4x16x8xbf16>, tensor<4x16x8xbf16>) -> tensor<4x32x8xbf16>
+  %y = deepseek.grouped_linear %x, %w, %o : (tensor<?x8xbf16>, tensor<4x32x8xbf16>, tensor<5xi32>) -> tensor<?x32xbf16>
+  return %y : tensor<?x32xbf16>
+}
+
+// -----
+
+deepseek.weight @a from "a" : tensor<16x8xbf16>
+deepseek.weight @b from "b" : tensor<16x8xf32>
+
+// Of anything else it is a copy: an argument here, weights of two types there.
+// CHECK-LABEL: @concat_of_values
+// CHECK: dsrt.dispatch @kernels::@concat_32x8_bf16
+// CHECK: dsrt.dispatch @kernels::@linear_32x8_bf16
+// CHECK: dsrt.dispatch @kernels::@concat_32x8_f32
+// CHECK: dsrt.dispatch @kernels::@linear_32x8_f32
+func.func @concat_of_values(%x: tensor<?x8xbf16>, %v: tensor<16x8xbf16>) -> (tensor<?x32xbf16>, tensor<?x32xbf16>) {
+  %a = deepseek.get_weight @a : tensor<16x8xbf16>
+  %w = tensor.concat dim(0) %a, %v : (tensor<16x8xbf16>, tensor<16x8xbf16>) -> tensor<32x8xbf16>
+  %y = deepseek.linear %x, %w : (tensor<?x8xbf16>, tensor<32x8xbf16>) -> tensor<?x32xbf16>
+  %b = deepseek.get_weight @b : tensor<16x8xf32>
+  %wide = arith.extf %a : tensor<16x8xbf16> to tensor<16x8xf32>
+  %w2 = tensor.concat dim(0) %b, %wide : (tensor<16x8xf32>, tensor<16x8xf32>) -> tensor<32x8xf32>
+  %z = deepseek.linear %x, %w2 : (tensor<?x8xbf16>, tensor<32x8xf32>) -> tensor<?x32xbf16>
+  return %y, %z : tensor<?x32xbf16>, tensor<?x32xbf16>
+}

@@ -4,11 +4,11 @@
 // RUN: not ds-opt %s --ds-verify-stage=stage=llvm 2>&1 | FileCheck %s --check-prefix=LLVM
 // RUN: not ds-opt %s --ds-verify-stage=stage=fused 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: ds-opt %s --ds-verify-stage=stage=graph | FileCheck %s --check-prefix=GRAPH
-// RUN: ds-opt %s --ds-lower-experts --ds-verify-stage=stage=fuse --ds-form-kernels --ds-verify-stage=stage=kernels -o /dev/null
+// RUN: ds-opt %s --ds-fuse-experts --ds-verify-stage=stage=fuse --ds-form-kernels --ds-verify-stage=stage=kernels -o /dev/null
 
-// FUSE: verify-stage.mlir:[[# @LINE + 13]]:8: error: stage 'fuse' must not contain 'deepseek.experts'; did 'ds-lower-experts' run?
-// KERNELS: error: stage 'kernels' must not contain 'deepseek.experts'; did 'ds-lower-experts' run?
-// BUFFERS: error: stage 'buffers' must not contain 'deepseek.experts'; did 'ds-lower-experts' run?
+// FUSE: verify-stage.mlir:[[# @LINE + 13]]:8: error: stage 'fuse' must not contain 'deepseek.experts'; did 'ds-fuse-experts' run?
+// KERNELS: error: stage 'kernels' must not contain 'deepseek.experts'; did 'ds-fuse-experts' run?
+// BUFFERS: error: stage 'buffers' must not contain 'deepseek.experts'; did 'ds-fuse-experts' run?
 // LLVM: error: stage 'llvm' must not contain 'func.func'; did 'convert-dsrt-to-llvm' run?
 // UNKNOWN: error: ds-verify-stage: unknown stage 'fused', expected graph, shard, fuse, quantize, kernels, buffers, device or llvm
 // GRAPH: deepseek.experts

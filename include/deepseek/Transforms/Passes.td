@@ -25,15 +25,42 @@ def LowerMla : Pass<"ds-lower-mla", "func::FuncOp"> {
   let dependentDialects = ["tensor::TensorDialect"];
 }
 
-def LowerExperts : Pass<"ds-lower-experts", "func::FuncOp"> {
-  let summary = "Rewrites deepseek.experts into dispatch, three grouped products and combine";
+def FuseExperts : Pass<"ds-fuse-experts", "ModuleOp"> {
+  let summary = "Rewrites deepseek.experts into dispatch, two grouped products and combine";
+  let description = [{
+    Gate and up are one `grouped_linear`, whose weight is `concat` of both stacks: a view,
+    nothing is copied. A shared expert of the size and form of a routed one (V3, Kimi) is the
+    last group: its tensors join the stacks (`last_key`), one symbol for all entries.
+    Another shared expert (V2-Lite: two in one MLP) stays apart. Bit-identical either way:
+    every sum is the same, and `moe_combine` adds the shared expert last. Remarks of
+    category `moe` say what was done and why not.
+  }];
+  let options = [
+    Option<"shared", "shared", "bool", "true", "Whether the shared expert may be a group">
+  ];
+  let dependentDialects = ["tensor::TensorDialect"];
+}
+
+def FuseLinears : Pass<"ds-fuse-linears", "func::FuncOp"> {
+  let summary = "Makes products of weights with the same input one product and slices of it";
+  let description = [{
+    `linear(x, concat(a, b))`, a view of both weights, in program order: q_a and kv_a of
+    attention; gate and up of dense and shared MLPs, which are fused with nothing else.
+    Products differ too much if their results or their weights' forms do (the router's
+    logits are f32). Bit-identical. Remarks of category `kernel` name the
+    products that have become one, and those of the same input that have not and why.
+    FP8 weights are fused even if one ends within a block: only FP8 activations mind, and
+    ds-quantize-fp8 then takes the product apart; the remark says so.
+  }];
+  let dependentDialects = ["tensor::TensorDialect"];
 }
 
 def FormKernels : Pass<"ds-form-kernels", "ModuleOp"> {
   let summary = "Outlines every op on tensors into a function of the nested module @kernels";
   let description = [{
     A kernel is one core op (or a tree of elementwise arithmetic) and clones of what
-    only views or widens its operands: `dequantize`, slices, reshapes, constants. Equal
+    only views or widens its operands: `dequantize`, slices, reshapes, constants, `concat`
+    of weights. Equal
     kernels exist once, however many layers call them. Afterwards a host function
     holds sizes, `tensor.empty`, weights and `dsrt.dispatch`.
   }];

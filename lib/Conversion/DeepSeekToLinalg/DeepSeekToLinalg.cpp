@@ -3,8 +3,8 @@
 // The pass over the patterns of the six families. It runs on kernel functions,
 // whose callers are `dsrt.dispatch`: the encodings of their argument and result
 // types, which mean nothing to linalg, are dropped from the signature. Two
-// rounds: what reads a `dequantize` takes it in first, then those that are left
-// are lowered.
+// rounds: what reads a `dequantize` or a `concat` of weights takes it in first,
+// then those that are left are lowered.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,6 +14,7 @@
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::deepseek {
@@ -79,7 +80,7 @@ static StringRef adviceFor(Operation *op) {
   if (isa<MlaOp>(op))
     return "ds-lower-mla has to choose its form first";
   if (isa<ExpertsOp>(op))
-    return "ds-lower-experts has to split it first";
+    return "ds-fuse-experts has to split it first";
   if (isa<EpDispatchOp, EpCombineOp>(op))
     return "communication is done by the host program";
   if (isa<RopeOp>(op))
@@ -106,6 +107,7 @@ struct ConvertDeepSeekToLinalg
     populateGatedProductToLinalg(consumers);
     populateElementwiseToLinalg(consumers);
     populateDequantizeToLinalg(rest);
+    tensor::populateDecomposeTensorConcatPatterns(rest);
     first = std::move(consumers);
     second = std::move(rest);
     return success();

@@ -9,7 +9,6 @@
 
 #include "deepseek/Conversion/DeepSeekToLinalg.h"
 
-#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -116,5 +115,4 @@ struct LowerElementwise : RewritePattern {
 
 void deepseek::populateElementwiseToLinalg(RewritePatternSet &patterns) {
   patterns.add<LowerElementwise>(patterns.getContext());
-  tensor::populateDecomposeTensorConcatPatterns(patterns);
 }

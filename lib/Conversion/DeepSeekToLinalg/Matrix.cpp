@@ -41,25 +41,19 @@ void Matrix::setShape(Value logical) {
   type = getElementTypeOrSelf(logical.getType());
 }
 
-void Matrix::setData(TileBuilder &b, Value encoded, Value scaleTensor) {
-  data = b.plain(encoded);
-  scales = scaleTensor;
-  if (!scales)
-    return;
+Matrix::Part Matrix::scaledPart(TileBuilder &b, Value encoded, Value scales) {
   BlockScaledAttr scaled = getBlockScaled(encoded.getType());
-  blockRows = scaled.getBlock().front();
-  blockColumns = scaled.getBlock().back();
-  rowsOfScales = scaled.getLayout() == ScaleLayout::GroupMajor ? 1 : 0;
+  Part part;
+  part.data = b.plain(encoded);
+  part.scales = scales;
+  part.rows = *std::prev(shapeOf(encoded).end(), 2);
+  part.blockRows = scaled.getBlock().front();
+  part.blockColumns = scaled.getBlock().back();
+  part.rowsOfScales = scaled.getLayout() == ScaleLayout::GroupMajor ? 1 : 0;
+  return part;
 }
 
-Matrix::Matrix(TileBuilder &b, Value quantized, Value scaleTensor) {
-  setShape(quantized);
-  setData(b, quantized, scaleTensor);
-  type = b.getF32Type();
-}
-
-Matrix::Matrix(TileBuilder &b, Value weight) {
-  setShape(weight);
+Matrix::Part Matrix::partOf(TileBuilder &b, Value weight) {
   // The views that split a matrix into heads: rows of each head, of a rank-3
   // expansion, of the matrix.
   Value source = weight;
@@ -83,21 +77,92 @@ Matrix::Matrix(TileBuilder &b, Value weight) {
       source = split.getSrc();
   auto dequantize = source.getDefiningOp<DequantizeOp>();
   bool viewed = perItem || !first;
-  if (!dequantize || !viewed || !getBlockScaled(dequantize.getQ().getType())) {
-    setData(b, weight, {});
-    return;
+  Part part;
+  if (dequantize && viewed && getBlockScaled(dequantize.getQ().getType())) {
+    part = scaledPart(b, dequantize.getQ(), dequantize.getScale());
+    part.rowsPerItem = perItem;
+    part.firstRow = first;
+  } else {
+    part.data = b.plain(weight);
   }
-  rowsPerItem = perItem;
-  firstRow = first;
-  setData(b, dequantize.getQ(), dequantize.getScale());
+  part.rows = *std::prev(shapeOf(weight).end(), 2);
+  return part;
+}
+
+/// What `value` is cast from, if the cast only drops or adds an encoding.
+static Value withoutCast(Value value) {
+  auto cast = value.getDefiningOp<tensor::CastOp>();
+  if (!cast || !cast.getSource().getType().hasRank() ||
+      cast.getSource().getType().getShape() != cast.getType().getShape())
+    return value;
+  return cast.getSource();
+}
+
+/// The tensors whose rows, one below the other, are those of `weight`: what is
+/// concatenated, or the weight itself. The canonical form of a concatenation
+/// has casts around it that keep encodings out of it.
+static SmallVector<Value> rowsOf(Value weight) {
+  auto concat = withoutCast(weight).getDefiningOp<tensor::ConcatOp>();
+  if (!concat || int64_t(concat.getDim()) + 2 != concat.getType().getRank())
+    return {weight};
+  return llvm::map_to_vector(concat.getInputs(), withoutCast);
+}
+
+/// Whether a tile of any part has the same type.
+bool Matrix::haveOneForm() const {
+  auto formOf = [](const Part &part) {
+    Type data = getElementTypeOrSelf(part.data.getType());
+    Type scales =
+        part.scales ? getElementTypeOrSelf(part.scales.getType()) : Type();
+    return std::tuple(data, scales, part.blockColumns, part.rowsOfScales);
+  };
+  return llvm::all_of(parts, [&](const Part &part) {
+    return formOf(part) == formOf(parts.front());
+  });
+}
+
+/// Whether `scales` are those of the rows of `part`, which ends with a whole
+/// block unless it is the last.
+static bool hasItsScales(Value part, Value scales, bool last) {
+  auto type = cast<RankedTensorType>(part.getType());
+  BlockScaledAttr scaled = getBlockScaled(type);
+  return scaled && ArrayRef(getScaleShape(type)) == shapeOf(scales) &&
+         (last ||
+          *std::prev(type.getShape().end(), 2) % scaled.getBlock().front() ==
+              0);
+}
+
+Matrix::Matrix(TileBuilder &b, Value quantized, Value scales) {
+  setShape(quantized);
+  type = b.getF32Type();
+  SmallVector<Value> data = rowsOf(quantized), scalesOfData = rowsOf(scales);
+  bool paired = data.size() == scalesOfData.size();
+  for (size_t i = 0; paired && i < data.size(); ++i) {
+    paired = hasItsScales(data[i], scalesOfData[i], i + 1 == data.size());
+    if (paired)
+      parts.push_back(scaledPart(b, data[i], scalesOfData[i]));
+  }
+  if (!paired || !haveOneForm())
+    parts.assign({scaledPart(b, quantized, scales)});
+}
+
+Matrix::Matrix(TileBuilder &b, Value weight) {
+  setShape(weight);
+  for (Value part : rowsOf(weight))
+    parts.push_back(partOf(b, part));
+  if (!haveOneForm())
+    parts.assign({partOf(b, weight)});
 }
 
 int64_t Matrix::rowTile(int64_t limit) const {
-  int64_t common = rows;
-  if (rowsPerItem)
-    common = std::gcd(common, std::gcd(rowsPerItem, firstRow));
-  if (blockRows)
-    common = std::gcd(common, blockRows);
+  int64_t common = 0;
+  for (const Part &part : parts) {
+    common = std::gcd(common, part.rows);
+    if (part.rowsPerItem)
+      common = std::gcd(common, std::gcd(part.rowsPerItem, part.firstRow));
+    if (part.blockRows)
+      common = std::gcd(common, part.blockRows);
+  }
   // A ragged last block is no obstacle: a tile that divides the rows and the
   // block size begins in the block that it ends in. 576 rows in blocks of 128:
   // tiles of 64.
@@ -105,34 +170,57 @@ int64_t Matrix::rowTile(int64_t limit) const {
 }
 
 int64_t Matrix::columnTile(int64_t limit) const {
-  return tileOf(scales ? std::gcd(columns, blockColumns) : columns, limit);
+  const Part &any = parts.front();
+  return tileOf(any.scales ? std::gcd(columns, any.blockColumns) : columns,
+                limit);
 }
 
-Matrix::Place Matrix::place(TileBuilder &b, Value item,
-                            OpFoldResult row) const {
-  if (!item)
-    return {data, scales, row};
-  if (rowsPerItem)
-    return {
-        data, scales,
-        b.add(b.add(b.mul(item, rowsPerItem), b.getIndexAttr(firstRow)), row)};
-  Window window = Window(3).at(0, item);
-  return {b.slice(data, window), scales ? b.slice(scales, window) : Value(),
-          row};
+MatrixTile Matrix::tileOfPart(TileBuilder &b, const Part &part, Value item,
+                              OpFoldResult row, int64_t count) const {
+  Value data = part.data, scales = part.scales;
+  if (item && part.rowsPerItem) {
+    Value begin =
+        b.add(b.mul(item, part.rowsPerItem), b.getIndexAttr(part.firstRow));
+    row = b.add(begin, row);
+  } else if (item) {
+    Window window = Window(3).at(0, item);
+    data = b.slice(data, window);
+    scales = scales ? b.slice(scales, window) : scales;
+  }
+  MatrixTile tile;
+  tile.type = type;
+  tile.blockColumns = part.blockColumns;
+  tile.data = b.slice(data, Window(2).range(0, row, b.getIndexAttr(count)));
+  if (scales)
+    tile.scales = b.slice(
+        scales, Window(2).at(part.rowsOfScales, b.div(row, part.blockRows)));
+  return tile;
 }
 
 MatrixTile Matrix::tile(TileBuilder &b, Value item, OpFoldResult row,
                         int64_t count) const {
-  Place at = place(b, item, row);
-  MatrixTile tile;
-  tile.type = type;
-  tile.blockColumns = blockColumns;
-  tile.data =
-      b.slice(at.data, Window(2).range(0, at.row, b.getIndexAttr(count)));
-  if (scales)
-    tile.scales = b.slice(at.scales,
-                          Window(2).at(rowsOfScales, b.div(at.row, blockRows)));
-  return tile;
+  // Of the first part, unless the row is in one of the rest.
+  auto tileFrom = [&](auto &self, ArrayRef<Part> rest,
+                      OpFoldResult row) -> MatrixTile {
+    const Part &part = rest.front();
+    if (rest.size() == 1)
+      return tileOfPart(b, part, item, row, count);
+    MatrixTile tile;
+    SmallVector<Value> chosen = b.chooseMany(
+        b.less(b.toValue(row), b.index(part.rows)),
+        [&] {
+          tile = tileOfPart(b, part, item, row, count);
+          return tile.tensors();
+        },
+        [&] {
+          Value behind = b.sub(row, b.getIndexAttr(part.rows));
+          return self(self, rest.drop_front(), behind).tensors();
+        });
+    tile.data = chosen.front();
+    tile.scales = tile.scales ? chosen.back() : Value();
+    return tile;
+  };
+  return tileFrom(tileFrom, parts, row);
 }
 
 MatrixTile Matrix::block(TileBuilder &b, Value item, OpFoldResult row,
@@ -141,10 +229,10 @@ MatrixTile Matrix::block(TileBuilder &b, Value item, OpFoldResult row,
   MatrixTile rows = tile(b, item, row, count);
   rows.data =
       b.slice(rows.data, Window(2).range(1, column, b.getIndexAttr(width)));
-  if (scales)
-    rows.scales =
-        b.slice(rows.scales, Window(1).range(0, b.div(column, blockColumns),
-                                             b.getIndexAttr(1)));
+  if (rows.scales)
+    rows.scales = b.slice(rows.scales,
+                          Window(1).range(0, b.div(column, rows.blockColumns),
+                                          b.getIndexAttr(1)));
   return rows;
 }
 

@@ -1,10 +1,11 @@
 //===- Matrix.h - Weight operands and products with them --------*- C++ -*-===//
 //
 // A weight reaches its consumer as a plain tensor or as `dequantize` of FP8
-// data and block scales, perhaps behind views that split it into heads.
-// `Matrix` looks through all of that, so that the loops read the FP8 data in
-// place and dequantize element by element: `w = round(q * scale)`, rounded to
-// the type that `dequantize` gives.
+// data and block scales, perhaps behind views that split it into heads, or as
+// several such, one below the other (`tensor.concat`). `Matrix` looks through
+// all of that, so that the loops read the FP8 data in place and dequantize
+// element by element: `w = round(q * scale)`, rounded to the type that
+// `dequantize` gives.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,8 +16,8 @@
 
 namespace mlir::deepseek {
 
-/// Some rows (and columns) of a `Matrix`, no rows of two different scale
-/// blocks.
+/// Some rows (and columns) of a `Matrix`, no rows of two different scale blocks
+/// or parts.
 struct MatrixTile {
   Value data;   ///< [rows, columns]
   Value scales; ///< [ceil(columns / blockColumns)], or null
@@ -28,6 +29,10 @@ struct MatrixTile {
   }
   int64_t columns() const {
     return cast<RankedTensorType>(data.getType()).getDimSize(1);
+  }
+  /// Data and, if there are any, scales.
+  SmallVector<Value> tensors() const {
+    return scales ? SmallVector<Value>{data, scales} : SmallVector<Value>{data};
   }
   /// The element as f32: `q`, times `scale` if there is one, rounded.
   Value element(TileBuilder &b, Value q, Value scale) const;
@@ -41,7 +46,7 @@ struct Matrix {
   Matrix(TileBuilder &b, Value data, Value scales);
 
   /// The largest tile of rows from `limit` down that never crosses a scale
-  /// block.
+  /// block or the end of a part.
   int64_t rowTile(int64_t limit) const;
   /// Rows `[row, row + count)` of `item` (null for a single matrix).
   MatrixTile tile(TileBuilder &b, Value item, OpFoldResult row,
@@ -57,23 +62,25 @@ struct Matrix {
   int64_t rows = 0, columns = 0;
 
 private:
-  /// The matrix of `item`, its scales, and `row` as a row of it.
-  struct Place {
+  /// One of the tensors that the matrix has its rows from.
+  struct Part {
     Value data, scales;
-    OpFoldResult row;
+    int64_t rows = 0, blockRows = 0, blockColumns = 1;
+    int64_t rowsOfScales = 0; ///< dimension of `scales`: 1 if group-major
+    /// Rank-2 data that is viewed as items: item n begins at row n *
+    /// rowsPerItem, and its first `firstRow` rows are not part of the view. 0
+    /// if there is no such view.
+    int64_t rowsPerItem = 0, firstRow = 0;
   };
-  Place place(TileBuilder &b, Value item, OpFoldResult row) const;
-  void setData(TileBuilder &b, Value data, Value scales);
+  static Part scaledPart(TileBuilder &b, Value data, Value scales);
+  static Part partOf(TileBuilder &b, Value weight);
+  bool haveOneForm() const;
+  MatrixTile tileOfPart(TileBuilder &b, const Part &part, Value item,
+                        OpFoldResult row, int64_t count) const;
   void setShape(Value logical);
 
-  Value data, scales;
-  int64_t blockRows = 0, blockColumns = 1;
-  int64_t rowsOfScales = 0; ///< dimension of `scales`: 1 if group-major
+  SmallVector<Part, 1> parts;
   Type type;
-  /// Rank-2 data that is viewed as items: item n begins at row n * rowsPerItem,
-  /// and its first `firstRow` rows are not part of the view. 0 if there is no
-  /// such view.
-  int64_t rowsPerItem = 0, firstRow = 0;
 };
 
 /// `acc[t, o] += sum_k x[t, k] * w[o, k]`; `x` is `[rows, columns]`, all

@@ -222,21 +222,26 @@ TileBuilder::serial(OpFoldResult lower, OpFoldResult upper, int64_t step,
   return SmallVector<Value>(loop.getResults());
 }
 
+SmallVector<Value>
+TileBuilder::chooseMany(Value condition, function_ref<SmallVector<Value>()> yes,
+                        function_ref<SmallVector<Value>()> no) {
+  auto side = [&](function_ref<SmallVector<Value>()> values) {
+    return [this, values](OpBuilder &nested, Location) {
+      OpBuilder::InsertionGuard guard(*this);
+      restoreInsertionPoint(nested.saveInsertionPoint());
+      scf::YieldOp::create(*this, values());
+    };
+  };
+  auto branch = scf::IfOp::create(*this, condition, side(yes), side(no));
+  return SmallVector<Value>(branch.getResults());
+}
+
 Value TileBuilder::choose(Value condition, function_ref<Value()> yes,
                           function_ref<Value()> no) {
-  auto branch = scf::IfOp::create(
-      *this, condition,
-      [&](OpBuilder &nested, Location loc) {
-        OpBuilder::InsertionGuard guard(*this);
-        restoreInsertionPoint(nested.saveInsertionPoint());
-        scf::YieldOp::create(*this, yes());
-      },
-      [&](OpBuilder &nested, Location loc) {
-        OpBuilder::InsertionGuard guard(*this);
-        restoreInsertionPoint(nested.saveInsertionPoint());
-        scf::YieldOp::create(*this, no());
-      });
-  return branch.getResult(0);
+  return chooseMany(
+             condition, [&] { return SmallVector<Value>{yes()}; },
+             [&] { return SmallVector<Value>{no()}; })
+      .front();
 }
 
 Value TileBuilder::generic(StringRef iterators, ValueRange inputs, Value out,

@@ -146,6 +146,10 @@ public:
   /// `scf.if` whose both sides give a value.
   Value choose(Value condition, function_ref<Value()> yes,
                function_ref<Value()> no);
+  /// `choose` with several values.
+  SmallVector<Value> chooseMany(Value condition,
+                                function_ref<SmallVector<Value>()> yes,
+                                function_ref<SmallVector<Value>()> no);
 
   /// `linalg.generic` with one result; `iterators` is a letter per loop, `p`
   /// for parallel and `r` for reduction; the result's map comes last.

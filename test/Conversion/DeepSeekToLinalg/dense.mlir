@@ -144,3 +144,27 @@ func.func @argmax(%logits: tensor<?x100xf32>, %out: tensor<?xi32>) -> tensor<?xi
   %y = deepseek.argmax %logits : (tensor<?x100xf32>) -> tensor<?xi32>
   return %y : tensor<?xi32>
 }
+
+// Weights one below the other: each tile is of one of them, read in place.
+// CHECK-LABEL: func.func @linear_concat
+// CHECK-SAME: %[[A:[a-z0-9]*]]: tensor<192x256xf8E4M3FN>, %[[AS:[a-z0-9]*]]: tensor<2x2xf32>, %[[B:[a-z0-9]*]]: tensor<160x256xf8E4M3FN>, %[[BS:[a-z0-9]*]]: tensor<2x2xf32>
+// CHECK: scf.forall (%[[O:.*]]) = (0) to (352) step (32)
+// CHECK: %[[FIRST:.*]] = arith.cmpi slt, %[[O]], %c192
+// CHECK: %[[TILE:.*]]:2 = scf.if %[[FIRST]]
+// CHECK: tensor.extract_slice %[[A]][%[[O]], 0] [32, 256] [1, 1]
+// CHECK: tensor.extract_slice %[[AS]]
+// CHECK: } else {
+// CHECK: %[[ROW:.*]] = arith.subi %[[O]], %c192
+// CHECK: tensor.extract_slice %[[B]][%[[ROW]], 0] [32, 256] [1, 1]
+// CHECK: tensor.extract_slice %[[BS]]
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[TILE]]#0, %[[TILE]]#1
+// CHECK-NOT: tensor.concat
+// CHECK: return
+func.func @linear_concat(%x: tensor<?x256xbf16>, %a: tensor<192x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %as: tensor<2x2xf32>,
+                         %b: tensor<160x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, %bs: tensor<2x2xf32>, %out: tensor<?x352xbf16>) -> tensor<?x352xbf16> {
+  %wa = deepseek.dequantize %a, %as : (tensor<192x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> tensor<192x256xbf16>
+  %wb = deepseek.dequantize %b, %bs : (tensor<160x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>, tensor<2x2xf32>) -> tensor<160x256xbf16>
+  %w = tensor.concat dim(0) %wa, %wb : (tensor<192x256xbf16>, tensor<160x256xbf16>) -> tensor<352x256xbf16>
+  %y = deepseek.linear %x, %w : (tensor<?x256xbf16>, tensor<352x256xbf16>) -> tensor<?x352xbf16>
+  return %y : tensor<?x352xbf16>
+}

@@ -2,7 +2,7 @@
 
 func.func @experts(%x: tensor<?x64xf32>, %s: tensor<?x2xf32>, %i: tensor<?x2xi32>, %gate: tensor<4x32x64xf32>, %up: tensor<4x32x64xf32>,
                    %down: tensor<4x64x32xf32>) -> tensor<?x64xf32> {
-  // expected-error @below {{cannot be lowered to linalg: ds-lower-experts has to split it first}}
+  // expected-error @below {{cannot be lowered to linalg: ds-fuse-experts has to split it first}}
   %y = deepseek.experts %x, %s, %i, %gate, %up, %down
       : (tensor<?x64xf32>, tensor<?x2xf32>, tensor<?x2xi32>, tensor<4x32x64xf32>, tensor<4x32x64xf32>, tensor<4x64x32xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
