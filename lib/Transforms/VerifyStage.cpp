@@ -169,24 +169,40 @@ static bool isFp8(Type type) {
   return isa<Float8E4M3FNType, Float8E5M2Type>(getElementTypeOrSelf(type));
 }
 
+/// What the scales of codes are. The canonical form of tensor.concat casts
+/// encodings away around it.
+static BlockScaledAttr getScaling(Value codes) {
+  if (BlockScaledAttr scaled = getBlockScaled(codes.getType()))
+    return scaled;
+  if (auto concat = codes.getDefiningOp<tensor::ConcatOp>())
+    return getScaling(concat.getInputs().front());
+  auto cast = codes.getDefiningOp<tensor::CastOp>();
+  bool concatenated =
+      cast && llvm::all_of(cast->getUsers(), llvm::IsaPred<tensor::ConcatOp>);
+  return concatenated ? getBlockScaled(cast.getSource().getType())
+                      : BlockScaledAttr();
+}
+
 /// An op that moves codes cannot change what their scales are; upstream's ops
 /// leave encodings unchecked. Codes that had no scales yet may get some.
 static LogicalResult verifyScalingKept(Operation *op) {
   if (dialectOf(op) != "tensor")
     return success();
-  auto scaled = llvm::find_if(op->getOperandTypes(), [](Type type) {
-    return isFp8(type) && getBlockScaled(type);
+  auto scaled = llvm::find_if(op->getOperands(), [](Value value) {
+    return isFp8(value.getType()) && getScaling(value);
   });
-  if (scaled == op->getOperandTypes().end())
+  if (scaled == op->getOperands().end())
     return success();
-  for (Type type :
-       llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
-    if (isFp8(type) && getBlockScaled(type) != getBlockScaled(*scaled))
+  BlockScaledAttr scaling = getScaling(*scaled);
+  SmallVector<Value> values(op->getOperands());
+  llvm::append_range(values, op->getResults());
+  for (Value value : values)
+    if (isFp8(value.getType()) && getScaling(value) != scaling)
       return op->emitError()
              << "'" << op->getName()
-             << "' must not change the scaling of FP8 codes, "
-                "from "
-             << *scaled << " to " << type << "; use deepseek.requantize";
+             << "' must not change the scaling of FP8 codes, from "
+             << (*scaled).getType() << " to " << value.getType()
+             << "; use deepseek.requantize";
   return success();
 }
 

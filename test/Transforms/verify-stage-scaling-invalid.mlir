@@ -30,3 +30,18 @@ func.func @drop(%q: !packed) -> tensor<256x256xf8E4M3FN> {
   %0 = tensor.cast %q : !packed to tensor<256x256xf8E4M3FN>
   return %0 : tensor<256x256xf8E4M3FN>
 }
+
+// -----
+
+// A concatenation has its parts' encoding, also in its canonical form: cast in and out.
+!any = tensor<256x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!both = tensor<512x256xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+!power_of_two = tensor<512x256xf8E4M3FN, #deepseek.block_scaled<[128, 128], power_of_two>>
+func.func @concat(%q: !any) -> (!both, !power_of_two) {
+  %0 = tensor.cast %q : !any to tensor<256x256xf8E4M3FN>
+  %1 = tensor.concat dim(0) %0, %0 : (tensor<256x256xf8E4M3FN>, tensor<256x256xf8E4M3FN>) -> tensor<512x256xf8E4M3FN>
+  %2 = tensor.cast %1 : tensor<512x256xf8E4M3FN> to !both
+  // expected-error @below {{'tensor.cast' must not change the scaling of FP8 codes, from}}
+  %3 = tensor.cast %1 : tensor<512x256xf8E4M3FN> to !power_of_two
+  return %2, %3 : !both, !power_of_two
+}

@@ -60,9 +60,8 @@ def FormKernels : Pass<"ds-form-kernels", "ModuleOp"> {
   let description = [{
     A kernel is one core op (or a tree of elementwise arithmetic) and clones of what
     only views or widens its operands: `dequantize`, slices, reshapes, constants, `concat`
-    of weights. Equal
-    kernels exist once, however many layers call them. Afterwards a host function
-    holds sizes, `tensor.empty`, weights and `dsrt.dispatch`.
+    of weights. Equal kernels exist once, however many layers call them. Afterwards a host
+    function holds sizes, `tensor.empty`, weights and `dsrt.dispatch`.
   }];
   let dependentDialects = ["arith::ArithDialect", "dsrt::DSRTDialect",
                            "linalg::LinalgDialect", "tensor::TensorDialect"];
