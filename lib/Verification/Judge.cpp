@@ -94,7 +94,7 @@ verification::compareTraces(const Trace &before, const Trace &after,
     finding.before = left.value;
     finding.after = value;
     findings.push_back(std::move(finding));
-    value = left.value;
+    value = left.value.reshaped(value.shape());
   };
   return run(tracer);
 }

@@ -25,9 +25,6 @@ struct Finding {
   reference::Tensor before, after;
 };
 
-/// What the stages between two programs may change.
-using Roundings = SmallVector<Rounding>;
-
 /// True if the op of a rounding led to the value, and it is within its bound.
 bool isAllowed(const Finding &finding, ArrayRef<Rounding> roundings);
 

@@ -50,11 +50,16 @@ static std::string getStageFile(StringRef folder, size_t number) {
   return path.str().str();
 }
 
-bool deepseek::isStageFolder(StringRef folder) {
-  for (size_t i = 0; i < getStages().size(); ++i)
+/// True if there is a file of this stage or of a later one.
+static bool hasStageFrom(StringRef folder, size_t number) {
+  for (size_t i = number; i < getStages().size(); ++i)
     if (llvm::sys::fs::exists(getStageFile(folder, i)))
       return true;
   return false;
+}
+
+bool deepseek::isStageFolder(StringRef folder) {
+  return hasStageFrom(folder, 0);
 }
 
 llvm::Expected<StageModules> deepseek::readStages(StringRef folder,
@@ -62,9 +67,12 @@ llvm::Expected<StageModules> deepseek::readStages(StringRef folder,
   StageModules modules;
   for (auto [i, stage] : llvm::enumerate(getStages())) {
     std::string path = getStageFile(folder, i);
-    if (!llvm::sys::fs::exists(path))
+    if (!llvm::sys::fs::exists(path)) {
+      if (!hasStageFrom(folder, i + 1))
+        break; // a compile that ended here
       return makeError("expected the file '" + path +
                        "', as --dump-stages writes it, got none");
+    }
     auto module = parseSourceFile<ModuleOp>(path, ParserConfig(&context));
     if (!module)
       return makeError("'" + path + "' cannot be read");
@@ -91,10 +99,12 @@ struct Rung {
   ModuleOp module;
   bool isHost = false;
   TensorMap results;
-  Trace trace;       // of a tensor stage
+  TensorMap withDispatches; // of a host stage, once it was asked for
+  Trace trace;              // of a tensor stage
   std::string code;  // of a host stage: its module of stage llvm, as text
   std::string wrong; // why, or empty
-  std::optional<Difference> difference; // from the stage before
+  size_t before = 0; // the number of the stage it was held against
+  std::optional<Difference> difference; // from that
 };
 
 class Ladder {
@@ -111,14 +121,10 @@ private:
   LogicalResult evaluate(ModuleOp module, StepObserver &observer,
                          TensorMap *results = nullptr);
   llvm::Error runCode(Rung &rung);
-  llvm::Expected<TensorMap> runWithDispatches(const Rung &rung);
+  llvm::Error runWithDispatches(Rung &rung);
 
-  std::string judge(const Rung &before, Rung &rung);
-  llvm::Error search(const Rung &before, Rung &rung,
-                     std::vector<Finding> &findings);
-  std::string explain(const Rung &before, const Rung &rung,
-                      ArrayRef<Finding> findings, ArrayRef<Rounding> roundings);
-
+  std::string judge(Rung &before, Rung &rung);
+  llvm::Error search(Rung &before, Rung &rung, std::vector<Finding> &findings);
   void assess(Rung &rung);
   void printRow(const Rung &rung);
 
@@ -212,8 +218,15 @@ llvm::Error Ladder::climb(Rung &rung) {
   return llvm::Error::success();
 }
 
-/// A host program's results and those of all of its kernels.
-llvm::Expected<TensorMap> Ladder::runWithDispatches(const Rung &rung) {
+/// Finds a host program's results and those of all of its kernels.
+llvm::Error Ladder::runWithDispatches(Rung &rung) {
+  if (!rung.withDispatches.empty())
+    return llvm::Error::success();
+  for (const Rung &other : rungs)
+    if (other.code == rung.code && !other.withDispatches.empty()) {
+      rung.withDispatches = other.withDispatches;
+      return llvm::Error::success();
+    }
   // The entries of stage llvm hold no dispatches any more; those of stage
   // device do, and can have its kernels.
   size_t stage = std::min(rung.stage, getStages().size() - 2);
@@ -225,52 +238,55 @@ llvm::Expected<TensorMap> Ladder::runWithDispatches(const Rung &rung) {
   auto lowered = lowerToLLVM(*module, getStages()[stage], options.compile);
   if (!lowered)
     return lowered.takeError();
-  return runHost(**lowered, options.artifact, options.weights, tokens);
+  auto results = runHost(**lowered, options.artifact, options.weights, tokens);
+  if (!results)
+    return results.takeError();
+  rung.withDispatches = std::move(*results);
+  return llvm::Error::success();
 }
 
 //===----------------------------------------------------------------------===//
 // Comparing two
 //===----------------------------------------------------------------------===//
 
-llvm::Error Ladder::search(const Rung &before, Rung &rung,
+llvm::Error Ladder::search(Rung &before, Rung &rung,
                            std::vector<Finding> &findings) {
+  auto run = [&](ModuleOp module) {
+    return [this, module](StepObserver &observer) {
+      return evaluate(module, observer);
+    };
+  };
+  std::string problem;
+  ScopedDiagnosticHandler collect(
+      rung.module->getContext(),
+      [&](Diagnostic &diagnostic) { problem = diagnostic.str(); });
   LogicalResult result = success();
   if (!rung.isHost) {
-    result = compareTraces(
-        before.trace, rung.trace,
-        [&](StepObserver &observer) { return evaluate(rung.module, observer); },
-        findings);
-  } else {
-    if (before.stage < kKernelsStage) {
-      compareResults(before.results, rung.results, findings);
-      return llvm::Error::success();
-    }
-    llvm::Expected<TensorMap> values = runWithDispatches(rung);
-    if (!values)
-      return values.takeError();
-    if (before.stage == kKernelsStage) {
-      result = compareKernels(
-          *values,
-          [&](StepObserver &observer) {
-            return evaluate(before.module, observer);
-          },
-          findings);
+    result =
+        compareTraces(before.trace, rung.trace, run(rung.module), findings);
+  } else if (before.stage >= kKernelsStage) {
+    if (llvm::Error error = runWithDispatches(rung))
+      return error;
+    if (before.isHost) {
+      if (llvm::Error error = runWithDispatches(before))
+        return error;
+      compareDispatches(before.withDispatches, rung.withDispatches,
+                        before.module, findings);
     } else {
-      llvm::Expected<TensorMap> expected = runWithDispatches(before);
-      if (!expected)
-        return expected.takeError();
-      compareDispatches(*expected, *values, before.module, findings);
+      result =
+          compareKernels(rung.withDispatches, run(before.module), findings);
     }
   }
   if (failed(result))
-    return makeError("it cannot be run, for the error above");
+    return makeError("its values cannot be used: " + problem);
+  if (findings.empty())
+    compareResults(before.results, rung.results, findings);
   return llvm::Error::success();
 }
 
-/// The reason why a stage is wrong, for a reader who has the modules.
-std::string Ladder::explain(const Rung &before, const Rung &rung,
-                            ArrayRef<Finding> findings,
-                            ArrayRef<Rounding> roundings) {
+/// The first finding that is not allowed, if there is one.
+static std::string explain(ArrayRef<Finding> findings,
+                           ArrayRef<Rounding> roundings) {
   const Finding *first = llvm::find_if(findings, [&](const Finding &finding) {
     return !isAllowed(finding, roundings);
   });
@@ -287,7 +303,7 @@ std::string Ladder::explain(const Rung &before, const Rung &rung,
 }
 
 /// Why `rung` is wrong if `before` is right; empty if it is not.
-std::string Ladder::judge(const Rung &before, Rung &rung) {
+std::string Ladder::judge(Rung &before, Rung &rung) {
   llvm::Expected<Difference> difference = compare(before.results, rung.results);
   if (!difference)
     return llvm::toString(difference.takeError());
@@ -295,17 +311,18 @@ std::string Ladder::judge(const Rung &before, Rung &rung) {
     rung.difference = *difference;
   if (difference->identical)
     return "";
-  Roundings roundings;
+  SmallVector<Rounding> roundings;
   for (const Stage &stage :
        getStages().slice(before.stage + 1, rung.stage - before.stage))
     if (stage.rounding)
       roundings.push_back(*stage.rounding);
   std::vector<Finding> findings;
+  // Wrong values may end the search, where they are sizes or indices.
+  std::string failure;
   if (llvm::Error error = search(before, rung, findings))
-    return llvm::toString(std::move(error));
-  if (findings.empty())
-    return "no op that both stages have differs, but the results do";
-  return explain(before, rung, findings, roundings);
+    failure = llvm::toString(std::move(error));
+  std::string reason = explain(findings, roundings);
+  return reason.empty() ? failure : reason;
 }
 
 void Ladder::assess(Rung &rung) {
@@ -315,7 +332,8 @@ void Ladder::assess(Rung &rung) {
   }
   if (rungs.empty())
     return;
-  const Rung *before = &rungs.back();
+  Rung *before = &rungs.back();
+  rung.before = before->stage;
   if (!before->results.empty())
     rung.wrong = judge(*before, rung);
   auto right = llvm::find_if(llvm::reverse(rungs), [](const Rung &other) {
@@ -324,9 +342,15 @@ void Ladder::assess(Rung &rung) {
   bool isLast = right == rungs.rbegin();
   if (right != rungs.rend() && !isLast &&
       (before->results.empty() || !rung.wrong.empty())) {
+    std::optional<Difference> difference = std::move(rung.difference);
+    rung.difference.reset();
     std::string reason = judge(*right, rung);
-    if (reason.empty() || before->results.empty())
+    if (reason.empty() || before->results.empty()) {
       rung.wrong = reason;
+      rung.before = right->stage;
+    } else {
+      rung.difference = std::move(difference);
+    }
   }
 }
 
@@ -348,7 +372,10 @@ void Ladder::printRow(const Rung &rung) {
                      rung.isHost ? "host code" : "reference", largest.c_str(),
                      mean.c_str(), bits.c_str(),
                      rung.wrong.empty() ? "ok" : "WRONG")
-     << (rung.stage ? describeNumerics(stage) : "-") << "\n";
+     << (rung.stage ? describeNumerics(stage) : "-");
+  if (rung.before + 1 < rung.stage)
+    os << " (against " << getStages()[rung.before].name << ")";
+  os << "\n";
   os.flush();
 }
 
