@@ -161,7 +161,10 @@ Status Workers::run(size_t threads,
   while (running > 0) {
     ended.wait_for(lock, std::chrono::milliseconds(100));
     stop = stop || interrupted;
+    // Who reads the text may be slow.
+    lock.unlock();
     progress.show(doneBytes);
+    lock.lock();
   }
   lock.unlock();
   for (std::thread &thread : team)

@@ -41,9 +41,9 @@ private:
   Status quantize(TensorPlan &tensor);
   Status dequantize(TensorPlan &tensor);
   Status placeTensors(ShardPlan &shard);
-  Status checkIndex();
+  Status checkIndex() const;
   Status changeIndex();
-  Status checkFileScales();
+  Status checkFileScales() const;
   Status listFiles();
   std::string path(const char *name) const {
     return checkpoint.folder() + "/" + name;
@@ -152,7 +152,7 @@ Status Planner::addTensor(const CheckpointTensor &entry) {
 }
 
 /// A tensor that no index lists would be lost.
-Status Planner::checkIndex() {
+Status Planner::checkIndex() const {
   for (const ShardPlan &shard : plan.shards)
     for (const Tensor &tensor : shard.source->tensors())
       if (checkpoint.find(tensor.name).tensor != &tensor)
@@ -224,7 +224,7 @@ Status Planner::changeIndex() {
 }
 
 /// All scales, before hours are spent on the first of them.
-Status Planner::checkFileScales() {
+Status Planner::checkFileScales() const {
   for (const ShardPlan &shard : plan.shards) {
     std::vector<AlignedBuffer> copies;
     std::vector<ScaleTensor> scales;
@@ -242,7 +242,14 @@ Status Planner::checkFileScales() {
     DSRT_TRY(checkScales(scales));
     shard.source->release();
   }
-  return Status();
+  if (plan.format == ScaleFormat::Any || direction == Direction::Quantize)
+    return Status();
+  std::vector<PowerOfTwoWeight> weights;
+  for (const ShardPlan &shard : plan.shards)
+    for (const TensorPlan &tensor : shard.tensors)
+      if (tensor.change == Change::Dequantize)
+        weights.push_back({tensor.source, tensor.scale, shard.source});
+  return checkCodesAreRequantized(weights);
 }
 
 /// Everything else in the folder, but not the records of git and of

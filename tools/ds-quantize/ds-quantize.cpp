@@ -67,10 +67,11 @@ Result<std::string> run(const std::vector<std::string> &arguments) {
     DSRT_TRY(print(options.helpText()));
     return std::string();
   }
-  if (!in || !out)
+  const bool hasIn = in && !in->empty();
+  if (!hasIn || !out)
     return error(DSRT_INVALID_ARGUMENT,
                  "expected {}: ds-quantize IN -o OUT, see ds-quantize --help",
-                 in ? "the folder to make" : "a checkpoint folder");
+                 hasIn ? "the folder to make" : "a checkpoint folder");
   if (dequantize && !scales.empty())
     return error(DSRT_INVALID_ARGUMENT,
                  "--scale-fmt: BF16 has no scales, got --dequantize too");

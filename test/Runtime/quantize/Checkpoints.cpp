@@ -106,18 +106,33 @@ int makeCheckpoint(const std::vector<std::string> &arguments) {
   return 0;
 }
 
-int splitCheckpoint(const std::string &from, const std::string &folder) {
+/// Scales rounded up to powers of two, as no one should without the codes.
+static std::vector<float> roundedScales(const Tensor &tensor) {
+  std::vector<float> scales(tensor.bytes() / sizeof(float));
+  std::memcpy(scales.data(), tensor.data, tensor.bytes());
+  for (float &scale : scales)
+    scale = scaleOfBlock(448 * scale, ScaleFormat::PowerOfTwo);
+  return scales;
+}
+
+int splitCheckpoint(const std::string &from, const std::string &folder,
+                    bool rounded) {
   Result<Checkpoint> checkpoint = Checkpoint::open(from);
   if (!checkpoint.ok())
     return expect(false, checkpoint.status().message()) ? 0 : 1;
   std::filesystem::create_directories(folder);
   nlohmann::json index = {{"metadata", {{"total_size", 0}}}};
   std::vector<TensorToWrite> files[2];
+  std::vector<std::vector<float>> kept;
   for (const CheckpointTensor &entry : checkpoint->tensors()) {
     const Tensor &tensor = *entry.tensor;
     const bool isScale = tensor.name.find(kScaleSuffix) != std::string::npos;
     files[isScale].push_back(
         {tensor.name, tensor.dtype, tensor.shape, tensor.data});
+    if (isScale && rounded) {
+      kept.push_back(roundedScales(tensor));
+      files[1].back().data = kept.back().data();
+    }
     index["weight_map"][tensor.name] =
         fmt::format("model-{:05}-of-000002.safetensors", isScale + 1);
   }

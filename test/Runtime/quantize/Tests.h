@@ -18,7 +18,8 @@ int testGoldens(const std::string &folder);
 int testKernels();
 int testProgress();
 int makeCheckpoint(const std::vector<std::string> &arguments);
-int splitCheckpoint(const std::string &from, const std::string &folder);
+int splitCheckpoint(const std::string &from, const std::string &folder,
+                    bool rounded);
 int compareCheckpoints(const std::vector<std::string> &arguments);
 
 } // namespace dsrt::test

@@ -4,10 +4,11 @@
 // ds-test-quantize kernels             every kernel against the definition
 // ds-test-quantize progress            the texts of the progress bar
 // ds-test-quantize make FOLDER MB FILES [zeros]
-//     a BF16 checkpoint of about that size, a large weight in the last file;
+//     a BF16 checkpoint of at most that size, a large weight in the last file;
 //     with zeros its files are sparse
-// ds-test-quantize split CHECKPOINT FOLDER
-//     its tensors in one file, but the scales in a second one
+// ds-test-quantize split CHECKPOINT FOLDER [rounded]
+//     its tensors in one file, but the scales in a second one; with rounded
+//     they are rounded up to powers of two, and the codes are not
 // ds-test-quantize compare EXPECTED ACTUAL [CODES SCALES]
 //     two checkpoints, however they are cut into files: the same tensors with
 //     the same types and bytes; but of FP8 codes a fraction CODES may differ,
@@ -41,8 +42,8 @@ int main(int argc, char **argv) {
     return testProgress();
   if (command == "make" && arguments.size() >= 4)
     return makeCheckpoint(arguments);
-  if (command == "split" && arguments.size() == 3)
-    return splitCheckpoint(arguments[1], arguments[2]);
+  if (command == "split" && arguments.size() >= 3)
+    return splitCheckpoint(arguments[1], arguments[2], arguments.size() > 3);
   if (command == "compare" && arguments.size() >= 3)
     return compareCheckpoints(arguments);
   fmt::print(stderr, "ds-test-quantize: error: expected a command, see "
