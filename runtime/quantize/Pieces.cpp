@@ -117,6 +117,8 @@ static Status forRuns(const Rectangle &rectangle, Body body) {
   const int64_t runs = isOne ? 1 : rectangle.rows;
   const int64_t bytes =
       (isOne ? rectangle.rows : 1) * rectangle.columns * rectangle.elementBytes;
+  if (bytes == 0)
+    return Status();
   for (int64_t i = 0; i < runs; ++i) {
     const int64_t first =
         (rectangle.row + i) * rectangle.allColumns + rectangle.column;
