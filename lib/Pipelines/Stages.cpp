@@ -69,6 +69,7 @@ static void buildKernels(OpPassManager &pm, const CompileOptions &options) {
 }
 
 static void buildBuffers(OpPassManager &pm, const CompileOptions &options) {
+  pm.addPass(createMergeEntries());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =

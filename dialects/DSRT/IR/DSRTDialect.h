@@ -31,6 +31,9 @@ constexpr StringLiteral kStackedAttr = "dsrt.stacked";
 /// and the same number.
 constexpr StringLiteral kRowsAttr = "dsrt.rows";
 
+/// On an entry after ds-merge-entries: further names of it.
+constexpr StringLiteral kAliasesAttr = "dsrt.aliases";
+
 /// On an entry after ds-plan-memory: the bytes of its workspace.
 constexpr StringLiteral kWorkspaceBytesAttr = "dsrt.workspace_bytes";
 

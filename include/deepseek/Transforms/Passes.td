@@ -102,6 +102,14 @@ def FuseRows : Pass<"ds-fuse-rows", "ModuleOp"> {
   let dependentDialects = ["dsrt::DSRTDialect"];
 }
 
+def MergeEntries : Pass<"ds-merge-entries", "ModuleOp"> {
+  let summary = "Makes entries that differ in nothing but their name one function";
+  let description = [{
+    The last of them stays and names the others in `dsrt.aliases`; the module exports an
+    entry for each name.
+  }];
+}
+
 def PlanMemory : Pass<"ds-plan-memory", "ModuleOp"> {
   let summary = "Gives every allocation of an entry a fixed offset in the workspace";
   let description = [{

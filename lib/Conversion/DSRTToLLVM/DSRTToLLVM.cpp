@@ -330,8 +330,13 @@ LogicalResult ModuleLowering::lowerEntries() {
     if (failed(lowered))
       return failure();
     entry.function = *lowered;
+    entries.push_back(entry);
+    if (auto aliases = func->getAttrOfType<ArrayAttr>(dsrt::kAliasesAttr))
+      for (StringAttr alias : aliases.getAsRange<StringAttr>()) {
+        entry.name = alias.str();
+        entries.push_back(entry);
+      }
     func.erase();
-    entries.push_back(std::move(entry));
   }
   return success();
 }

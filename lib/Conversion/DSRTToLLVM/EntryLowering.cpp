@@ -65,19 +65,27 @@ Value EntryLowering::byteOffset(Value base, int64_t bytes) {
       ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(constant(bytes))});
 }
 
-/// Address of the data (field 0) or of a size (field 1..) of array[index].
-Value EntryLowering::fieldAddress(Value array, int64_t index, int64_t field) {
-  return byteOffset(array, index * int64_t(sizeof(dsrt_buffer)) + field * 8);
+/// The data (field 0) or a size (field 1..) of array[index].
+int64_t EntryLowering::fieldOffset(int64_t index, int64_t field) {
+  return index * int64_t(sizeof(dsrt_buffer)) + field * 8;
 }
 
-Value EntryLowering::load(Type type, Value address) {
-  return LLVM::LoadOp::create(b, loc, type, address);
+Value EntryLowering::make(const Source &source, Type type) {
+  if (!source.base)
+    return constant(source.offset);
+  if (!source.loaded)
+    return byteOffset(source.base, source.offset);
+  Value &made = loads[{source.base, source.offset}];
+  if (!made)
+    made = LLVM::LoadOp::create(b, loc, type,
+                                byteOffset(source.base, source.offset));
+  return made;
 }
 
 Value EntryLowering::elementCount(const Buffer &buffer) {
   Value count = constant(1);
-  for (Value size : buffer.sizes)
-    count = LLVM::MulOp::create(b, loc, count, size);
+  for (const Source &size : buffer.sizes)
+    count = LLVM::MulOp::create(b, loc, count, makeSize(size));
   return count;
 }
 
@@ -126,15 +134,16 @@ void EntryLowering::unpackArguments() {
     int64_t index = argument.getArgNumber();
     auto type = dyn_cast<MemRefType>(argument.getType());
     if (!type) { // an index: its value stands where the first size would
-      scalars[argument] = load(i64, fieldAddress(args, index, 1));
+      scalars[argument] = {args, fieldOffset(index, 1), /*loaded=*/true};
       continue;
     }
     Buffer buffer;
-    buffer.data = load(pointer, fieldAddress(args, index, 0));
+    buffer.data = {args, fieldOffset(index, 0), /*loaded=*/true};
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
-      buffer.sizes.push_back(type.isDynamicDim(dim)
-                                 ? load(i64, fieldAddress(args, index, 1 + dim))
-                                 : constant(type.getDimSize(dim)));
+      buffer.sizes.push_back(
+          type.isDynamicDim(dim)
+              ? Source{args, fieldOffset(index, 1 + dim), /*loaded=*/true}
+              : Source{{}, type.getDimSize(dim)});
     buffers[argument] = buffer;
   }
 }
@@ -146,11 +155,11 @@ LogicalResult EntryLowering::lowerReturn(func::ReturnOp op) {
     if (found == buffers.end())
       return op.emitOpError("expected buffers as results of an entry, got ")
              << value.getType();
-    LLVM::StoreOp::create(b, loc, found->second.data,
-                          fieldAddress(results, index, 0));
+    Value record = byteOffset(results, fieldOffset(index, 0));
+    LLVM::StoreOp::create(b, loc, makeAddress(found->second), record);
     for (auto [dim, size] : llvm::enumerate(found->second.sizes))
-      LLVM::StoreOp::create(b, loc, size,
-                            fieldAddress(results, index, 1 + dim));
+      LLVM::StoreOp::create(b, loc, makeSize(size),
+                            byteOffset(record, fieldOffset(0, 1 + dim)));
   }
   LLVM::ReturnOp::create(b, loc, constant(0, 32));
   return success();
@@ -163,8 +172,11 @@ LogicalResult EntryLowering::lowerReturn(func::ReturnOp op) {
 /// Arithmetic on sizes.
 LogicalResult EntryLowering::lowerArith(Operation *op) {
   auto binary = [&](auto create) {
-    Value result = create(scalar(op->getOperand(0)), scalar(op->getOperand(1)));
-    scalars[op->getResult(0)] = result;
+    auto operand = [&](unsigned i) {
+      return makeSize(scalars.lookup(op->getOperand(i)));
+    };
+    Value left = operand(0), right = operand(1);
+    scalars[op->getResult(0)] = {create(left, right)};
     return success();
   };
   if (auto constantOp = dyn_cast<arith::ConstantOp>(op)) {
@@ -172,7 +184,7 @@ LogicalResult EntryLowering::lowerArith(Operation *op) {
     if (!value)
       return op->emitOpError("expected an integer in a host function, got ")
              << constantOp.getValue();
-    scalars[op->getResult(0)] = constant(value.getInt());
+    scalars[op->getResult(0)] = {{}, value.getInt()};
     return success();
   }
   for (Value operand : op->getOperands())
@@ -180,7 +192,8 @@ LogicalResult EntryLowering::lowerArith(Operation *op) {
       return op->emitOpError("expected arithmetic on sizes in a host function");
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<arith::IndexCastOp>([&](arith::IndexCastOp cast) {
-        scalars[cast.getResult()] = scalar(cast.getIn());
+        Source source = scalars.lookup(cast.getIn());
+        scalars[cast.getResult()] = source;
         return success();
       })
       .Case<arith::AddIOp>([&](auto) {
@@ -222,18 +235,18 @@ LogicalResult EntryLowering::lowerDispatch(Operation *op) {
   tables.callSites[name] += 1;
   SmallVector<Value> operands = {lowered.getBody().front().getArgument(0)};
   for (Value operand : dispatch->getOperands()) {
-    if (Value value = scalars.lookup(operand)) {
-      operands.push_back(value);
+    if (auto scalar = scalars.find(operand); scalar != scalars.end()) {
+      operands.push_back(makeSize(scalar->second));
       continue;
     }
     auto found = buffers.find(operand);
     auto type = dyn_cast<MemRefType>(operand.getType());
     if (found == buffers.end() || !type)
       return op->emitOpError("expected memrefs, got ") << operand.getType();
-    operands.push_back(found->second.data);
+    operands.push_back(makeAddress(found->second));
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
       if (type.isDynamicDim(dim))
-        operands.push_back(found->second.sizes[dim]);
+        operands.push_back(makeSize(found->second.sizes[dim]));
   }
   auto call =
       LLVM::CallOp::create(b, loc, TypeRange{i32}, name.getValue(), operands);
@@ -249,8 +262,8 @@ LogicalResult EntryLowering::lowerExpect(Operation *op) {
   if (actual == buffers.end() || expected == buffers.end())
     return op->emitOpError("expected memrefs");
   Type element = getElementTypeOrSelf(expect.getActual().getType());
-  // Indices have a code, as arguments, but no size: comparing them would compare
-  // nothing.
+  // Indices have a code, as arguments, but no size: comparing them would
+  // compare nothing.
   if (getDtypeCode(element) < 0 || element.isIndex())
     return op->emitOpError("expected elements of a type that the runtime "
                            "knows, got ")
@@ -268,8 +281,8 @@ LogicalResult EntryLowering::lowerExpect(Operation *op) {
   Value location = LLVM::AddressOfOp::create(
       b, loc, pointer, tables.locations.lookup(op).getValue());
   store(offsetof(dsrt_expectation, location), location);
-  store(offsetof(dsrt_expectation, actual), actual->second.data);
-  store(offsetof(dsrt_expectation, expected), expected->second.data);
+  store(offsetof(dsrt_expectation, actual), makeAddress(actual->second));
+  store(offsetof(dsrt_expectation, expected), makeAddress(expected->second));
   store(offsetof(dsrt_expectation, dtype), constant(getDtypeCode(element)));
   store(offsetof(dsrt_expectation, count), elementCount(actual->second));
   store(offsetof(dsrt_expectation, atol), f64(expect.getAtol()));
@@ -294,8 +307,9 @@ LogicalResult EntryLowering::lowerCopy(memref::CopyOp op) {
   unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
   Value bytes = LLVM::MulOp::create(b, loc, elementCount(source->second),
                                     constant(llvm::divideCeil(bits, 8u)));
-  LLVM::MemmoveOp::create(b, loc, target->second.data, source->second.data,
-                          bytes, /*isVolatile=*/false);
+  LLVM::MemmoveOp::create(b, loc, makeAddress(target->second),
+                          makeAddress(source->second), bytes,
+                          /*isVolatile=*/false);
   return success();
 }
 
@@ -303,11 +317,12 @@ void EntryLowering::lowerWorkspace(Operation *op) {
   auto piece = cast<dsrt::WorkspaceOp>(op);
   auto type = cast<MemRefType>(piece.getType());
   Buffer buffer;
-  buffer.data = byteOffset(workspace, piece.getOffset());
+  buffer.data = {workspace, int64_t(piece.getOffset())};
   auto dynamic = piece.getDynamicSizes().begin();
   for (int64_t size : type.getShape())
-    buffer.sizes.push_back(ShapedType::isDynamic(size) ? scalar(*dynamic++)
-                                                       : constant(size));
+    buffer.sizes.push_back(ShapedType::isDynamic(size)
+                               ? scalars.lookup(*dynamic++)
+                               : Source{{}, size});
   buffers[piece.getResult()] = buffer;
 }
 
@@ -321,21 +336,22 @@ LogicalResult EntryLowering::lowerGetWeight(Operation *op) {
   auto index = tables.weights.find(weight.getWeight());
   auto global = tables.globals.find(weight.getWeight());
   if (global != tables.globals.end())
-    buffer.data =
-        LLVM::AddressOfOp::create(b, loc, pointer, global->second.getValue());
+    buffer.data = {
+        LLVM::AddressOfOp::create(b, loc, pointer, global->second.getValue())};
   else if (index != tables.weights.end())
-    buffer.data = load(pointer, byteOffset(weights, index->second * 8));
+    buffer.data = {weights, index->second * 8, /*loaded=*/true};
   else
     return op->emitOpError()
            << "names no weight: '" << weight.getWeight() << "'";
   for (int64_t size : type.getShape())
-    buffer.sizes.push_back(constant(size));
+    buffer.sizes.push_back({{}, size});
   buffers[weight.getResult()] = buffer;
   return success();
 }
 
 LogicalResult EntryLowering::lower(Operation *op) {
   loc = op->getLoc();
+  loads.clear();
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<dsrt::DispatchOp>([&](auto) { return lowerDispatch(op); })
       .Case<dsrt::ExpectOp>([&](auto) { return lowerExpect(op); })
@@ -358,10 +374,10 @@ LogicalResult EntryLowering::lower(Operation *op) {
         if (!global)
           return get.emitOpError("expected a global that has a value");
         Buffer buffer;
-        buffer.data =
-            LLVM::AddressOfOp::create(b, loc, pointer, global.getValue());
+        buffer.data = {
+            LLVM::AddressOfOp::create(b, loc, pointer, global.getValue())};
         for (int64_t size : get.getType().getShape())
-          buffer.sizes.push_back(constant(size));
+          buffer.sizes.push_back({{}, size});
         buffers[get.getResult()] = buffer;
         return success();
       })

@@ -41,10 +41,19 @@ public:
   FailureOr<LLVM::LLVMFuncOp> run();
 
 private:
+  /// How a value is made where it is used: `base` plus bytes, or what lies
+  /// there; without a base the number itself. Made anew for each op, it never
+  /// lives across a call, and so the registers of thousands of calls are easily
+  /// allocated.
+  struct Source {
+    Value base;
+    int64_t offset = 0;
+    bool loaded = false;
+  };
   /// A contiguous buffer; `sizes` of all dimensions.
   struct Buffer {
-    Value data;
-    SmallVector<Value> sizes;
+    Source data;
+    SmallVector<Source> sizes;
   };
 
   void createFunction();
@@ -60,10 +69,11 @@ private:
   void testStatus(Value status);
 
   Value constant(int64_t value, unsigned width = 64);
-  Value fieldAddress(Value array, int64_t index, int64_t field);
+  static int64_t fieldOffset(int64_t index, int64_t field);
   Value byteOffset(Value base, int64_t bytes);
-  Value load(Type type, Value address);
-  Value scalar(Value value) { return scalars.lookup(value); }
+  Value make(const Source &source, Type type);
+  Value makeSize(const Source &size) { return make(size, i64); }
+  Value makeAddress(const Buffer &buffer) { return make(buffer.data, pointer); }
   Value elementCount(const Buffer &buffer);
 
   func::FuncOp func;
@@ -77,7 +87,9 @@ private:
   Block *failure_ = nullptr; // returns the status it is given
   Value weights, workspace;
   DenseMap<Value, Buffer> buffers;
-  DenseMap<Value, Value> scalars;
+  DenseMap<Value, Source> scalars;
+  /// What the op at hand has loaded: base and offset.
+  DenseMap<std::pair<Value, int64_t>, Value> loads;
 };
 
 } // namespace mlir::deepseek

@@ -6,7 +6,7 @@
 // CHECK: %[[COUNT:.*]] = llvm.mul
 // CHECK-NEXT: %[[BYTES:.*]] = llvm.mlir.constant(8 : i64)
 // CHECK-NEXT: %[[SIZE:.*]] = llvm.mul %[[COUNT]], %[[BYTES]]
-// CHECK-NEXT: "llvm.intr.memmove"(%{{.*}}, %{{.*}}, %[[SIZE]])
+// CHECK: "llvm.intr.memmove"(%{{.*}}, %{{.*}}, %[[SIZE]])
 func.func @copy(%from: memref<?xindex>, %to: memref<?xindex>) {
   memref.copy %from, %to : memref<?xindex> to memref<?xindex>
   return

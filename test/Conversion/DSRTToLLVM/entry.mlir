@@ -21,7 +21,9 @@
 // CHECK: ^[[FAIL]](%[[S:.*]]: i32):
 // CHECK: llvm.return %[[S]] : i32
 // CHECK: ^[[NEXT]]:
-// CHECK: llvm.store %[[Y]], %[[RESULTS]]
+// The result is where the buffer is.
+// CHECK: %[[END:.*]] = llvm.getelementptr %[[SPACE]]
+// CHECK: llvm.store %[[END]], %[[RESULTS]]
 // CHECK: llvm.func internal @scale(
 
 // Rows: key, dtype, rank, 4 sizes, stacked, scale_of, power_of_two, last_key. The scales
