@@ -21,9 +21,9 @@ using namespace mlir::deepseek;
 
 namespace {
 
-/// The value of a float operand that the perturbation can round.
+/// The last operand that can be rounded: the first may be a cache without rows.
 Value findFloatOperand(Operation *op) {
-  for (Value operand : op->getOperands())
+  for (Value operand : llvm::reverse(op->getOperands()))
     if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
       if (type.getElementType().isBF16() || type.getElementType().isF32())
         return operand;
