@@ -37,6 +37,9 @@ static OpcodeTable makeTable() {
   addSynchronization(table);
   addWarpWide(table);
   addAtomics(table);
+  addAsyncCopies(table);
+  addMbarriers(table);
+  addMatrices(table);
   return table;
 }
 

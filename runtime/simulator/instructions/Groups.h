@@ -26,6 +26,9 @@ void addControl(OpcodeTable &table);
 void addSynchronization(OpcodeTable &table);
 void addWarpWide(OpcodeTable &table);
 void addAtomics(OpcodeTable &table);
+void addAsyncCopies(OpcodeTable &table);
+void addMbarriers(OpcodeTable &table);
+void addMatrices(OpcodeTable &table);
 
 // Opcodes that several groups share: each decodes its types.
 void decodeIntegerArithmetic(Decoder &decoder, Type type);

@@ -9,7 +9,7 @@
 #include "runtime/simulator/instructions/Lanewise.h"
 #include "runtime/simulator/machine/Launch.h"
 
-#include <cstring>
+#include <fmt/format.h>
 
 using namespace dsrt::simulator;
 
@@ -161,8 +161,44 @@ static void decodeIsSpace(Decoder &decoder) {
   decoder.source(Type::U64);
 }
 
+/// mapa: the address of the same variable in another CTA of the cluster.
+template <typename T>
+static Flow mapToCta(Warp &warp, const Instruction &i, LaneMask active) {
+  auto *result = warp.lanes<T>(i.operand[0]);
+  const auto *a = warp.lanes<T>(i.operand[1]);
+  const auto *rank = warp.lanes<uint32_t>(i.operand[2]);
+  T window = i.space == Space::Generic ? static_cast<T>(kSharedWindow) : 0;
+  auto count = static_cast<uint32_t>(warp.cta.cluster.ctas.size());
+  forLanes(active, [&](unsigned lane) {
+    if (rank[lane] >= count)
+      warp.fault(FaultKind::InvalidUse, i, lane,
+                 fmt::format("expected one of the {} CTAs of the cluster, got "
+                             "{}",
+                             count, rank[lane]));
+    result[lane] = static_cast<T>((a[lane] & kSharedOffsetMask) | window |
+                                  T(rank[lane] + 1) << kSharedRankShift);
+  });
+  return Flow::Next;
+}
+
+static void decodeMapToCta(Decoder &decoder) {
+  Instruction &instruction = decoder.instruction;
+  instruction.space = decoder.takeSpace();
+  Type type = decoder.takeType();
+  bool generic = instruction.space == Space::Generic;
+  if ((type != Type::U32 && type != Type::U64) ||
+      (generic && type != Type::U64) ||
+      (!generic && instruction.space != Space::Cluster))
+    decoder.unknownForm();
+  instruction.execute =
+      type == Type::U32 ? mapToCta<uint32_t> : mapToCta<uint64_t>;
+  takeOperands(decoder, type, 1);
+  decoder.source(Type::U32);
+}
+
 void dsrt::simulator::addMoves(OpcodeTable &table) {
   table["mov"] = decodeMove;
   table["cvta"] = decodeAddressConversion;
   table["isspacep"] = decodeIsSpace;
+  table["mapa"] = decodeMapToCta;
 }

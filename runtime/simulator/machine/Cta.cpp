@@ -207,7 +207,7 @@ void Cluster::deadlock() const {
     for (const std::unique_ptr<Warp> &warp : cta->warps) {
       if (!warp->liveLanes() || ++shown > 16)
         continue;
-      const Instruction &instruction = warp->currentInstruction();
+      const Instruction &instruction = warp->waitingAt();
       message +=
           fmt::format("; CTA ({}, {}, {}) warp {} waits in line {} '{}'",
                       cta->position[0], cta->position[1], cta->position[2],

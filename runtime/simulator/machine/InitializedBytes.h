@@ -25,6 +25,13 @@ public:
       throw std::bad_alloc();
   }
 
+  void clear(uint64_t offset, uint64_t count) {
+    forBytes(offset, count, [](uint8_t &byte, uint8_t mask) {
+      __atomic_fetch_and(&byte, static_cast<uint8_t>(~mask), __ATOMIC_RELAXED);
+      return true;
+    });
+  }
+
   void set(uint64_t offset, uint64_t count) {
     forBytes(offset, count, [](uint8_t &byte, uint8_t mask) {
       if ((__atomic_load_n(&byte, __ATOMIC_RELAXED) & mask) != mask)

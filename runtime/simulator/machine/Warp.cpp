@@ -28,10 +28,6 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
   stack.push_back({0, static_cast<CodeIndex>(code.size()), lanes});
 }
 
-const Instruction &Warp::currentInstruction() const {
-  return code[stack.back().next];
-}
-
 bool Warp::settle() {
   while (!stack.empty()) {
     const Path &path = stack.back();
@@ -58,8 +54,14 @@ Warp::Status Warp::run(unsigned budget) {
     switch (instruction.execute(*this, instruction, active)) {
     case Flow::Next:
       ++path.next;
+      if (polls) {
+        polls = false;
+        lastWait = &instruction;
+        return Status::Waiting;
+      }
       break;
     case Flow::Again:
+      lastWait = &instruction;
       return Status::Waiting;
     case Flow::Jumped:
       break;

@@ -18,6 +18,16 @@ class Cta;
 
 enum class Access { Read, Write, Update };
 
+/// A cp.async of one lane: read when it is issued, written when it is waited
+/// for.
+struct AsyncCopy {
+  unsigned lane;
+  uint64_t group;
+  unsigned bytes;
+  uint64_t to; // offset in shared memory
+  std::array<uint8_t, 16> data = {};
+};
+
 /// Calls 'body' with each lane of the mask.
 template <typename F>
 inline void forLanes(LaneMask lanes, F body) {
@@ -34,7 +44,7 @@ class Warp {
 public:
   enum class Status {
     Done,
-    Waiting, // for others
+    Waiting, // for others: at a barrier, or polling one
     Running
   };
 
@@ -69,6 +79,12 @@ public:
   uint8_t *access(const Instruction &instruction, Space space, uint64_t address,
                   unsigned bytes, Access kind, unsigned lane);
 
+  /// Begins and ends a write to shared memory that happens by itself. In
+  /// between the bytes count as not written. Returns their offset.
+  uint64_t beginAsyncWrite(const Instruction &instruction, uint64_t address,
+                           unsigned bytes, unsigned lane);
+  void endAsyncWrite(uint64_t offset, const uint8_t *data, unsigned bytes);
+
   /// Makes each lane of 'taken' go on at the target of its group; the lanes of
   /// one group go on together.
   struct Branch {
@@ -83,8 +99,8 @@ public:
   /// aside.
   LaneMask liveLanes() const { return live; }
   LaneMask currentLanes() const { return stack.back().lanes; }
-  CodeIndex currentIndex() const { return stack.back().next; }
-  const Instruction &currentInstruction() const;
+  /// Where it waits, after run has said so.
+  const Instruction &waitingAt() const { return *lastWait; }
 
   [[noreturn]] void fault(FaultKind kind, const Instruction &instruction,
                           unsigned lane, const std::string &message) const;
@@ -97,6 +113,11 @@ public:
   std::optional<uint64_t> clusterPhase;
   /// Something happened that others may wait for, since this was last cleared.
   bool progressed = false;
+  /// It asked whether something has happened that has not: others shall go on.
+  bool polls = false;
+  /// What cp.async has begun, and how many groups each lane has committed.
+  std::vector<AsyncCopy> copies;
+  std::array<uint64_t, kLanes> copyGroups = {};
 
 private:
   struct Path {
@@ -125,6 +146,7 @@ private:
   LaneMask live;
   std::vector<Path> stack;
   const Allocation *lastAllocation = nullptr;
+  const Instruction *lastWait = nullptr;
 };
 
 /// Memory that several threads of this process share is read and written

@@ -62,8 +62,8 @@ uint8_t *Warp::accessShared(const Instruction &instruction, uint64_t address,
                       size, bytes, static_cast<int64_t>(offset)));
   if (kind != Access::Write && !shared.written.areSet(offset, bytes))
     fault(FaultKind::InvalidUse, instruction, lane,
-          fmt::format("expected shared memory that was written, got {} bytes "
-                      "at byte {} that were not",
+          fmt::format("expected shared memory that was written, by a copy that "
+                      "was waited for, got {} bytes at byte {} that were not",
                       bytes, offset));
   if (kind != Access::Read)
     shared.written.set(offset, bytes);
@@ -125,4 +125,22 @@ uint8_t *Warp::accessParameters(const Instruction &instruction,
                     launch.kernel.parameterBytes, bytes,
                     static_cast<int64_t>(address - launch.parameterAddress())));
   return reinterpret_cast<uint8_t *>(address);
+}
+
+uint64_t Warp::beginAsyncWrite(const Instruction &instruction, uint64_t address,
+                               unsigned bytes, unsigned lane) {
+  if (address >> kSharedRankShift)
+    fault(
+        FaultKind::IllegalAddress, instruction, lane,
+        fmt::format("expected shared memory of this CTA, got 0x{:x}", address));
+  uint8_t *memory =
+      access(instruction, Space::Shared, address, bytes, Access::Write, lane);
+  auto offset = static_cast<uint64_t>(memory - cta.shared.bytes.data());
+  cta.shared.written.clear(offset, bytes);
+  return offset;
+}
+
+void Warp::endAsyncWrite(uint64_t offset, const uint8_t *data, unsigned bytes) {
+  std::copy(data, data + bytes, cta.shared.bytes.data() + offset);
+  cta.shared.written.set(offset, bytes);
 }

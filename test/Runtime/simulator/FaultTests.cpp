@@ -148,6 +148,18 @@ void testFaults(const std::string &folder) {
   run("shuffle of all", "shuffle", 32, 32);
   run("shuffle from a lane that left", "absent", 0, 32);
   run("wait without arrive", "cluster_wait", 0, 32);
+  file = readFile(folder + "/async_faults.ptx");
+  run("copy that is not waited for", "early", 1);
+  run("copy that is waited for", "early", 0);
+  run("copy from behind the end", "outside", 64);
+  run("copy from a misaligned address", "outside", 8);
+  run("too few arrivals", "arrivals", 1, 64);
+  run("arrivals as expected", "arrivals", 2, 64);
+  run("too many arrivals", "arrivals", 5, 64);
+  run("too many bytes expected", "bytes", 32);
+  run("bytes as expected", "bytes", 16);
+  run("mbarrier without init", "uninitialized", 0);
+  run("misaligned row of a matrix", "row", 8, 32);
   testTexts();
   testDamage(readFile(folder + "/faults.ptx"));
   testDamage(readFile(folder + "/functions.ptx"));

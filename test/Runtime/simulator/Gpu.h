@@ -136,6 +136,7 @@ void testKernels(const std::string &folder);
 void testFaults(const std::string &folder);
 void testStreams(const std::string &folder);
 void testWarps(const std::string &folder);
+void testMatrices(const std::string &folder);
 
 } // namespace dsrt::test
 

@@ -122,6 +122,17 @@ static void testWaitingCtas(const PtxModule &module) {
   check("a lock", lock.read<uint32_t>(), {0, 100});
 }
 
+static void testClusters(const PtxModule &module) {
+  Buffer out(12 * 8);
+  expectSuccess(launch(module.function("neighbours"), 12, 32, {&out.address}),
+                "neighbours");
+  Words expected;
+  for (uint32_t i = 0; i < 12; ++i)
+    for (uint32_t distance = 1; distance < 3; ++distance)
+      expected.push_back(i / 4 << 8 | (i + distance) % 4);
+  check("shared memory of a cluster", out.read<uint32_t>(), expected);
+}
+
 void testWarps(const std::string &folder) {
   PtxModule module(readFile(folder + "/warps.ptx"));
   testShuffles(module);
@@ -129,6 +140,7 @@ void testWarps(const std::string &folder) {
   testBarriers(module);
   testAtomics(module);
   testWaitingCtas(module);
+  testClusters(module);
 }
 
 } // namespace dsrt::test

@@ -7,9 +7,11 @@
 // ds-test-simulator faults FOLDER      kernels that must be stopped
 // ds-test-simulator streams FOLDER     streams, events, graphs, modules
 // ds-test-simulator warps FOLDER       lanes, barriers and atomics
+// ds-test-simulator matrices FOLDER    copies, mbarriers and matrices
 //
-// Each prints a line per case. What is no fault, no forgotten wait and no function
-// that a GPU approximates should also hold on a GPU; none has been tried.
+// Each prints a line per case. What is no fault, no forgotten wait and no
+// function that a GPU approximates should also hold on a GPU; none has been
+// tried.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +43,8 @@ int main(int argc, char **argv) {
     testStreams(folder);
   else if (command == "warps" && !folder.empty())
     testWarps(folder);
+  else if (command == "matrices" && !folder.empty())
+    testMatrices(folder);
   else {
     fmt::print(stderr, "ds-test-simulator: error: unknown command '{}'\n",
                command);
