@@ -41,8 +41,8 @@ static Type storedElement(MLIRContext *context, StoredType type) {
 }
 
 static Value getWeight(EntryBuilder &entry, StringRef symbol, StringRef key,
-                       RankedTensorType type) {
-  StringRef name = entry.weights.declare(symbol, key, type);
+                       RankedTensorType type, bool quantizable = false) {
+  StringRef name = entry.weights.declare(symbol, key, type, quantizable);
   return GetWeightOp::create(entry.b, type, name);
 }
 
@@ -67,8 +67,14 @@ Value EntryBuilder::weight(const Place &place, StringRef name, StringRef symbol,
 
 Value EntryBuilder::matrix(const Place &place, StringRef name, StringRef symbol,
                            ArrayRef<int64_t> shape) {
+  std::string key = join(place.key, ".", name) + ".weight";
+  std::string sym = join(place.symbol, "_", symbol);
   if (!config.fp8)
-    return weight(place, name, symbol, shape);
+    return getWeight(
+        *this, sym, key,
+        RankedTensorType::get(shape,
+                              storedElement(b.getContext(), config.storedType)),
+        /*quantizable=*/true);
 
   const Fp8Config &fp8 = *config.fp8;
   auto encoding = BlockScaledAttr::get(
@@ -81,8 +87,6 @@ Value EntryBuilder::matrix(const Place &place, StringRef name, StringRef symbol,
   rows = llvm::divideCeil(rows, fp8.blockRows);
   columns = llvm::divideCeil(columns, fp8.blockColumns);
 
-  std::string key = join(place.key, ".", name) + ".weight";
-  std::string sym = join(place.symbol, "_", symbol);
   Value quantized =
       getWeight(*this, sym, key,
                 RankedTensorType::get(

@@ -10,7 +10,7 @@ using namespace mlir;
 using namespace mlir::deepseek;
 
 StringRef WeightTable::declare(StringRef symbol, StringRef key,
-                               RankedTensorType type) {
+                               RankedTensorType type, bool quantizable) {
   WeightOp &weight = weights[symbol];
   if (!weight) {
     OpBuilder builder(module.getContext());
@@ -22,6 +22,8 @@ StringRef WeightTable::declare(StringRef symbol, StringRef key,
     weight = WeightOp::create(builder, loc, symbol, type,
                               builder.getStringAttr(key), ElementsAttr(),
                               /*last_key=*/StringAttr());
+    if (quantizable)
+      weight->setAttr(kQuantizableAttr, builder.getUnitAttr());
     last = weight;
   }
   return weight.getSymName();

@@ -22,8 +22,9 @@ public:
   explicit WeightTable(ModuleOp module) : module(module) {}
 
   /// The symbol of the weight `symbol`, which lies under `key` in the
-  /// checkpoint.
-  StringRef declare(StringRef symbol, StringRef key, RankedTensorType type);
+  /// checkpoint. `quantizable`: that the official FP8 checkpoints quantize.
+  StringRef declare(StringRef symbol, StringRef key, RankedTensorType type,
+                    bool quantizable = false);
 
 private:
   ModuleOp module;

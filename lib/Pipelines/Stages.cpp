@@ -55,8 +55,20 @@ static void buildFuse(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createCSEPass());
 }
 
-/// Weights stay as they are in the checkpoint, activations as in the graph.
-static void buildQuantize(OpPassManager &, const CompileOptions &) {}
+static void buildQuantize(OpPassManager &pm, const CompileOptions &options) {
+  QuantizeFp8Options fp8;
+  fp8.activations = options.activations == "fp8" ? ActivationFormat::FP8
+                                                 : ActivationFormat::BF16;
+  fp8.scales = llvm::StringSwitch<ScaleChoice>(options.scales)
+                   .Case("any", ScaleChoice::Any)
+                   .Case("power_of_two", ScaleChoice::PowerOfTwo)
+                   .Default(ScaleChoice::Checkpoint);
+  fp8.quantizeWeights = options.quantizeWeights;
+  pm.addPass(createQuantizeFp8(fp8));
+  pm.addPass(createHoistWeights());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
 
 static void buildKernels(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createFormKernels());
@@ -154,6 +166,13 @@ static llvm::Error checkOptions(const CompileOptions &options) {
   if (!llvm::is_contained({"absorbed", "expanded", "auto"}, options.mla))
     return makeError("unknown mla '" + options.mla +
                      "', expected absorbed, expanded or auto");
+  if (!llvm::is_contained({"bf16", "fp8"}, options.activations))
+    return makeError("unknown activations '" + options.activations +
+                     "', expected bf16 or fp8");
+  if (!llvm::is_contained({"checkpoint", "any", "power_of_two"},
+                          options.scales))
+    return makeError("unknown scales '" + options.scales +
+                     "', expected checkpoint, any or power_of_two");
   return llvm::Error::success();
 }
 
@@ -238,6 +257,18 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
       *this, "fuse-kernels",
       llvm::cl::desc("merge kernels (false: one for each op)"),
       llvm::cl::init(true)};
+  Option<std::string> activations{
+      *this, "activations",
+      llvm::cl::desc("bf16, or fp8 for products of FP8 weights"),
+      llvm::cl::init("bf16")};
+  Option<std::string> scales{
+      *this, "scales",
+      llvm::cl::desc("of what is quantized: checkpoint, any or power_of_two"),
+      llvm::cl::init("checkpoint")};
+  Option<bool> quantizeWeights{
+      *this, "quantize-weights",
+      llvm::cl::desc("quantize BF16 weights to FP8 when the program starts"),
+      llvm::cl::init(false)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("most new tokens of one step"),
                             llvm::cl::init(512)};
@@ -256,6 +287,9 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
     options.chip = chip;
     options.mla = mla;
     options.fuseKernels = fuseKernels;
+    options.activations = activations;
+    options.scales = scales;
+    options.quantizeWeights = quantizeWeights;
     options.maxTokens = maxTokens;
     options.maxSequences = maxSequences;
     options.context = context;

@@ -217,28 +217,56 @@ LogicalResult Evaluator::evaluate(Operation &op) {
 // Ops with symbols, and who runs an op
 //===----------------------------------------------------------------------===//
 
+/// The derived weights are the results of one function, all known at once.
+LogicalResult Evaluator::prepare() {
+  auto function = module.lookupSymbol<func::FuncOp>(kPrepareEntry);
+  if (!function)
+    return success();
+  if (preparing)
+    return function.emitError()
+           << "'" << kPrepareEntry << "' uses a weight that it derives";
+  preparing = true;
+  FailureOr<SmallVector<Tensor>> results = run(function, {});
+  preparing = false;
+  if (failed(results))
+    return failure();
+  for (auto [i, result] : llvm::enumerate(*results))
+    if (auto name = function.getResultAttrOfType<StringAttr>(i, kNameAttr))
+      if (auto weight = module.lookupSymbol<WeightOp>(name))
+        weights[weight] = std::move(result);
+  return success();
+}
+
+LogicalResult Evaluator::loadWeight(WeightOp weight) {
+  if (weight.getDerived()) {
+    if (failed(prepare()))
+      return failure();
+    if (!weights.contains(weight))
+      return weight.emitOpError() << "is derived, but no result of '"
+                                  << kPrepareEntry << "' has its name";
+  } else {
+    llvm::Expected<Tensor> value =
+        weight.getValueAttr() ? Tensor::fromAttribute(*weight.getValue())
+                              : loader(weight);
+    if (!value)
+      return weight.emitOpError() << llvm::toString(value.takeError());
+    weights[weight] = std::move(*value);
+  }
+  if (isValueOf(weights[weight], weight.getType()))
+    return success();
+  return weight.emitOpError() << "expected a value of type " << weight.getType()
+                              << ", got " << weights[weight].describe();
+}
+
 LogicalResult Evaluator::getWeight(Evaluation &state,
                                    FlatSymbolRefAttr symbol) {
   auto weight =
       SymbolTable::lookupNearestSymbolFrom<WeightOp>(&state.op, symbol);
   if (!weight)
     return state.fail("'" + symbol.getValue() + "' does not name a weight");
-  auto [entry, isNew] = weights.try_emplace(weight);
-  if (isNew) {
-    llvm::Expected<Tensor> value =
-        weight.getValueAttr() ? Tensor::fromAttribute(*weight.getValue())
-                              : loader(weight);
-    if (!value) {
-      weights.erase(weight);
-      return weight.emitOpError() << llvm::toString(value.takeError());
-    }
-    if (!isValueOf(*value, weight.getType()))
-      return weight.emitOpError()
-             << "expected a value of type " << weight.getType() << ", got "
-             << value->describe();
-    entry->second = std::move(*value);
-  }
-  state.results.push_back(entry->second);
+  if (!weights.contains(weight) && failed(loadWeight(weight)))
+    return failure();
+  state.results.push_back(weights[weight]);
   return success();
 }
 

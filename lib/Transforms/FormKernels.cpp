@@ -27,6 +27,7 @@
 #include "HostSizes.h"
 #include "KernelTable.h"
 #include "WeightViews.h"
+#include "Views.h"
 
 #include "deepseek/Transforms/Passes.h"
 #include "dialects/Check/IR/CheckDialect.h"
@@ -91,8 +92,7 @@ static bool isElementwise(Operation *op) {
          isa<RankedTensorType>(op->getResult(0).getType());
 }
 
-/// Whether a kernel may hold a copy of `op` to have its result.
-static bool isViewKind(Operation *op) {
+bool deepseek::isViewKind(Operation *op) {
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto elements = dyn_cast<ElementsAttr>(constant.getValue());
     return !elements || elements.isSplat();

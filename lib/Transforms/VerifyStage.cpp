@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -225,6 +226,60 @@ static void remarkOnRequantize(RequantizeOp op) {
                    e4m3 ? "2^-10 * new_scale" : "2^-17 * new_scale");
 }
 
+/// Derived weights exist once the number formats are chosen; each is a result
+/// of the entry @prepare, which reads none of them.
+static LogicalResult verifyDerived(Stage stage, StringRef stageName,
+                                   ModuleOp module) {
+  if (stage == LLVMStage)
+    return success();
+  auto prepare = module.lookupSymbol<func::FuncOp>(kPrepareEntry);
+  llvm::StringMap<Type> results;
+  for (unsigned i = 0; prepare && i < prepare.getNumResults(); ++i)
+    if (auto name = prepare.getResultAttrOfType<StringAttr>(i, kNameAttr))
+      results[name] = prepare.getResultTypes()[i];
+  llvm::StringSet<> derived;
+  for (auto weight : module.getOps<WeightOp>()) {
+    if (!weight.getDerived())
+      continue;
+    derived.insert(weight.getSymName());
+    if (stage < Quantize)
+      return weight.emitError() << "stage '" << stageName
+                                << "' must not contain derived weights, which "
+                                   "'ds-hoist-weights' makes";
+    auto type =
+        dyn_cast_or_null<ShapedType>(results.lookup(weight.getSymName()));
+    auto own = cast<ShapedType>(weight.getType());
+    if (!type || type.getShape() != own.getShape() ||
+        type.getElementType() != own.getElementType())
+      return weight.emitError()
+             << "expected a result of '" << kPrepareEntry << "' of the name '"
+             << weight.getSymName() << "' and type " << own;
+  }
+  if (!prepare)
+    return success();
+  if (stage < Quantize)
+    return prepare.emitError()
+           << "stage '" << stageName << "' must not contain the entry '"
+           << kPrepareEntry << "'";
+  if (prepare.getNumArguments() != 0)
+    return prepare.emitError()
+           << "expected the entry '" << kPrepareEntry
+           << "' without arguments, got " << prepare.getFunctionType();
+  WalkResult walk = prepare.walk([&](Operation *op) {
+    StringRef name;
+    if (auto get = dyn_cast<GetWeightOp>(op))
+      name = get.getWeight();
+    else if (auto get = dyn_cast<dsrt::GetWeightOp>(op))
+      name = get.getWeight();
+    if (!derived.contains(name))
+      return WalkResult::advance();
+    op->emitError() << "'" << kPrepareEntry << "' must not read the derived "
+                    << "weight '" << name << "'";
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 namespace {
 
 struct VerifyStage : deepseek::impl::VerifyStageBase<VerifyStage> {
@@ -242,6 +297,8 @@ struct VerifyStage : deepseek::impl::VerifyStageBase<VerifyStage> {
     for (Operation &op : *getOperation().getBody())
       if (failed(verifyTopLevel(which, &op)))
         return signalPassFailure();
+    if (failed(verifyDerived(which, stage, getOperation())))
+      return signalPassFailure();
     if (which == Quantize)
       getOperation().walk(remarkOnRequantize);
     markAllAnalysesPreserved();

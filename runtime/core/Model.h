@@ -7,7 +7,7 @@
 #ifndef DSRT_CORE_MODEL_H
 #define DSRT_CORE_MODEL_H
 
-#include "runtime/core/Module.h"
+#include "runtime/core/DerivedWeights.h"
 
 #include <memory>
 #include <optional>
@@ -29,9 +29,9 @@ public:
   /// source that the model was compiled from.
   std::string source(const std::optional<std::string> &folder) const;
 
-  /// Binds every weight of the module; an error names the first that does not
-  /// fit.
-  Status bindWeights(const std::string &source);
+  /// Binds every weight of the module and computes the derived ones; an error
+  /// names the first that does not fit. `report` hears of work that takes long.
+  Status bindWeights(const std::string &source, const Reporter &report = {});
   /// Addresses in the order of the module's table; null before binding.
   const void *const *weights() const;
   /// What is worth a line though nothing is wrong: tensors that the model does
@@ -41,6 +41,7 @@ public:
 private:
   Module compiled;
   std::unique_ptr<Weights> bound;
+  Memory derived;
   std::vector<std::string> bindingNotes;
 };
 

@@ -9,6 +9,7 @@
 
 #include "runtime/core/Module.h"
 
+#include "runtime/core/DerivedWeights.h"
 #include "runtime/core/Processor.h"
 
 #include <algorithm>
@@ -118,6 +119,7 @@ Result<Module> Module::adopt(const dsrt_module *tables,
                  path, tables->abi_version, DSRT_ABI_VERSION);
   Module module(tables, path);
   DSRT_TRY(module.check());
+  DSRT_TRY(checkDerivedWeights(module));
   DSRT_TRY(checkProcessor(tables->cpu_features, path));
   return module;
 }
@@ -158,7 +160,8 @@ Status Module::check() const {
         (entry.result_count && !entry.results))
       return malformed(
           fmt::format("entry '{}' has no argument table", entry.name));
-    if (entry.workspace_bytes > m.workspace_bytes)
+    if (entry.workspace_bytes > m.workspace_bytes &&
+        std::strcmp(entry.name, kPrepareEntry) != 0)
       return malformed(fmt::format(
           "entry '{}' needs {} bytes of workspace, the module plans {}",
           entry.name, entry.workspace_bytes, m.workspace_bytes));

@@ -108,6 +108,10 @@ int runApplication(const std::string &tool, const std::string &program,
   }
 }
 
+void reportProgress(const std::string &line) {
+  fmt::print(stderr, "{}\n", line);
+}
+
 Result<std::unique_ptr<Session>> openSession(Model &model,
                                              const ModelOptions &options,
                                              int64_t sequences,
@@ -116,7 +120,7 @@ Result<std::unique_ptr<Session>> openSession(Model &model,
   session.threads = static_cast<int>(options.threads);
   session.maxSequences = sequences;
   session.context = context;
-  DSRT_TRY(model.bindWeights(model.source(options.folder)));
+  DSRT_TRY(model.bindWeights(model.source(options.folder), reportProgress));
   for (const std::string &note : model.notes())
     fmt::print(stderr, "note: {}\n", note);
   return Session::create(model.module(), model.weights(), session);

@@ -54,6 +54,9 @@ void guardProcess();
 /// Prints the error and returns the exit code 1.
 int fail(const std::string &tool, const Status &status);
 
+/// Prints a line about work that takes long to standard error.
+void reportProgress(const std::string &line);
+
 /// Binds the weights and makes a session.
 Result<std::unique_ptr<Session>> openSession(Model &model,
                                              const ModelOptions &options,

@@ -8,6 +8,8 @@
 
 #include "runtime/serve/Application.h"
 
+#include <cstring>
+
 namespace dsrt {
 
 Result<int> runCheck(const Invocation &invocation) {
@@ -25,11 +27,11 @@ Result<int> runCheck(const Invocation &invocation) {
   Model &model = invocation.model;
   const dsrt_module &tables = model.module().tables();
   if (tables.weight_count > 0)
-    DSRT_TRY(model.bindWeights(model.source(options.folder)));
+    DSRT_TRY(model.bindWeights(model.source(options.folder), reportProgress));
   int64_t count = 0;
   for (uint64_t i = 0; i < tables.entry_count; ++i) {
     const dsrt_entry &entry = tables.entries[i];
-    if (entry.arg_count > 0)
+    if (entry.arg_count > 0 || std::strcmp(entry.name, kPrepareEntry) == 0)
       continue;
     DSRT_TRY(Session::runChecks(model.module(), model.weights(), entry,
                                 static_cast<int>(options.threads)));

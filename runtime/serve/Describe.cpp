@@ -7,6 +7,7 @@
 #include "runtime/serve/Application.h"
 #include "runtime/serve/TokenCost.h"
 
+#include <cstring>
 #include <map>
 
 namespace dsrt {
@@ -75,10 +76,17 @@ std::string kernelTable(const Module &module) {
 std::string weightTable(const Module &module, bool all) {
   const dsrt_module &m = module.tables();
   std::map<int64_t, std::pair<uint64_t, double>> byType;
+  std::pair<uint64_t, double> derived;
   double total = 0;
-  uint64_t tensors = 0;
+  uint64_t tensors = 0, rows = 0;
   for (uint64_t i = 0; i < m.weight_count; ++i) {
     const dsrt_weight &weight = m.weights[i];
+    if (weight.derived) {
+      derived.first += 1;
+      derived.second += weightBytes(weight);
+      continue;
+    }
+    ++rows;
     const uint64_t count =
         weight.stacked ? static_cast<uint64_t>(weight.shape[0]) : 1;
     byType[weight.dtype].first += count;
@@ -86,21 +94,25 @@ std::string weightTable(const Module &module, bool all) {
     total += weightBytes(weight);
     tensors += count;
   }
-  std::string text = fmt::format("\nweights ({} of {} tensors, {})\n",
-                                 m.weight_count, tensors, formatBytes(total));
+  std::string text = fmt::format("\nweights ({} of {} tensors, {})\n", rows,
+                                 tensors, formatBytes(total));
   for (const auto &[dtype, sum] : byType)
     text +=
         fmt::format("  {:<9} {:>7} tensors {:>10}\n", elementTypeName(dtype),
                     sum.first, formatBytes(sum.second));
+  if (derived.first)
+    text += fmt::format("  {} more are computed at the start, {}\n",
+                        derived.first, formatBytes(derived.second));
   for (uint64_t i = 0; all && i < m.weight_count; ++i) {
     const dsrt_weight &weight = m.weights[i];
     text += fmt::format(
-        "  {}{} {} [{}]{}\n", module.string(weight.key),
+        "  {}{} {} [{}]{}{}\n", module.string(weight.key),
         weight.last_key >= 0
             ? fmt::format(" then {}", module.string(weight.last_key))
             : "",
         elementTypeName(weight.dtype),
         fmt::join(weight.shape, weight.shape + weight.rank, ", "),
+        weight.derived ? " derived" : "",
         weight.scale_of >= 0
             ? fmt::format(" scales of {}",
                           module.string(m.weights[weight.scale_of].key))
@@ -114,9 +126,14 @@ std::string weightTable(const Module &module, bool all) {
 std::string memoryPlan(const Module &module) {
   const dsrt_module &m = module.tables();
   std::string text = "\nmemory\n";
-  for (uint64_t i = 0; i < m.entry_count; ++i)
-    text += fmt::format("  workspace of {:<12} {:>14} bytes\n",
-                        m.entries[i].name, m.entries[i].workspace_bytes);
+  for (uint64_t i = 0; i < m.entry_count; ++i) {
+    const dsrt_entry &entry = m.entries[i];
+    text += std::strcmp(entry.name, kPrepareEntry) == 0
+                ? fmt::format("  derived weights        {:>16} bytes\n",
+                              entry.workspace_bytes)
+                : fmt::format("  workspace of {:<12} {:>14} bytes\n",
+                              entry.name, entry.workspace_bytes);
+  }
   text +=
       fmt::format("  workspace              {:>16} bytes\n", m.workspace_bytes);
   int64_t token = 0;

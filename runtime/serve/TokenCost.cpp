@@ -3,7 +3,6 @@
 #include "runtime/serve/TokenCost.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 namespace dsrt {
@@ -18,12 +17,6 @@ bool isCache(const Module &module, const dsrt_value &value) {
 const dsrt_entry *mainEntry(const Module &module) {
   const dsrt_entry *decode = module.findEntry("decode");
   return decode ? decode : module.findEntry("prefill");
-}
-
-/// The number N of "model.layers.N.", or -1.
-int layerOf(const char *key) {
-  int layer;
-  return std::sscanf(key, "model.layers.%d.", &layer) == 1 ? layer : -1;
 }
 
 } // namespace
@@ -49,11 +42,8 @@ TokenCost tokenCost(const Module &module) {
   if (!entry)
     return cost;
   cost.expertsPerToken = module.tables().experts_per_token;
-  int layers = 0;
-  for (uint64_t i = 0; i < entry->arg_count; ++i)
-    layers += isCache(module, entry->args[i]);
-
   const dsrt_module &tables = module.tables();
+  const int64_t reader = int64_t(1) << (entry - tables.entries);
   bool hasHead = false;
   for (uint64_t i = 0; i < tables.weight_count; ++i)
     hasHead = hasHead || std::strcmp(module.string(tables.weights[i].key),
@@ -61,7 +51,7 @@ TokenCost tokenCost(const Module &module) {
   for (uint64_t i = 0; i < tables.weight_count; ++i) {
     const dsrt_weight &weight = tables.weights[i];
     const char *key = module.string(weight.key);
-    if (layerOf(key) >= layers)
+    if (!(weight.readers & reader))
       continue;
     double bytes = weightBytes(weight);
     double used = 1;

@@ -2,7 +2,7 @@
 //
 // Bytes read and operations done per token, from the tables of a model.
 //
-// Counted: every weight of the main model once, of a stacked weight (experts)
+// Counted: every weight that the entry reads once, of a stacked weight (experts)
 // as many as a token uses, of the embedding one row; two operations per element
 // of a matrix. Not counted: activations, the products of attention with the
 // cache, and the weights of the MTP module.

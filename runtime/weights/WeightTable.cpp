@@ -34,7 +34,8 @@ static Status checkRow(const WeightTable &table, uint64_t index) {
   for (int64_t i = 0; i < row.rank; ++i)
     if (row.shape[i] < 0)
       return wrong("a negative size");
-  if (std::count(key.begin(), key.end(), '*') != (stacked ? 1 : 0))
+  if (!row.derived &&
+      std::count(key.begin(), key.end(), '*') != (stacked ? 1 : 0))
     return wrong("expected one '*' in a stacked key, and none in others");
   // Each element is at least an entry of the index: no checkpoint has more.
   constexpr int64_t kMaxStacked = 1 << 20;
@@ -64,6 +65,8 @@ Result<std::vector<WantedTensor>> expandTable(const WeightTable &table) {
     if (Status status = checkRow(table, i); !status.ok())
       return status;
     const dsrt_weight &row = table.rows[i];
+    if (row.derived)
+      continue;
     WantedTensor tensor;
     tensor.name = table.key(i);
     tensor.dtype = dataTypeOfAbi(row.dtype);

@@ -43,7 +43,7 @@ struct WantedTensor {
   bool powerOfTwo = false;
 };
 
-/// All tensors, in the order of rows and of the stacked index. An error if the
+/// All tensors but derived ones, in the order of rows and of the stacked index. An error if the
 /// table contradicts itself.
 Result<std::vector<WantedTensor>> expandTable(const WeightTable &table);
 

@@ -48,7 +48,9 @@ void Weights::fillRows(const WeightTable &table) {
   size_t next = 0;
   for (uint64_t i = 0; i < table.count; ++i) {
     const dsrt_weight &row = table.rows[i];
-    if (row.stacked) {
+    if (row.derived) {
+      rowAddresses.push_back(nullptr);
+    } else if (row.stacked) {
       rowAddresses.push_back(tensors.data() + next);
       next += static_cast<size_t>(row.shape[0]);
     } else {

@@ -32,10 +32,15 @@ constexpr char usage[] =
     "    root of the mean square of the differences. --rows: only the first N\n"
     "prompt GOLDEN ACTUAL [--atol X]\n"
     "    logits, hidden states, router choices, MTP against a golden prompt\n"
+    "quantized GOLDEN ACTUAL [--least F] [--rms X]\n"
+    "    router choices and logits against those of a golden prompt with\n"
+    "    quantized activations: a fraction F of the tokens has the golden\n"
+    "    experts, and logits are compared where no token before had others\n"
     "last GOLDEN ACTUAL --golden NAME --row R [--atol X]\n"
     "    row R of ACTUAL's logits against a golden vector\n"
-    "greedy GOLDEN JSON [--suffix S] [--atol X]\n"
-    "    ids and logprobs that generate --json printed\n"
+    "greedy GOLDEN JSON [--suffix S] [--atol X] [--margin M]\n"
+    "    ids and logprobs that generate --json printed; they may go another\n"
+    "    way where the golden choice leads by at most M\n"
     "top1 EXPECTED ACTUAL [--margin M] [--least F]\n"
     "    the same largest logit in a fraction F of the rows where EXPECTED's\n"
     "    largest leads by M\n"
@@ -331,6 +336,56 @@ int comparePrompt(const Arguments &arguments) {
   return PromptComparison(golden, actual, arguments.number("atol", 1e-3)).run();
 }
 
+/// Whether a token's row of two tensors holds the same experts, in any order.
+bool sameExperts(const Tensor &a, const Tensor &b, int64_t token) {
+  const int64_t k = width(a);
+  std::set<int32_t> x(ints(a) + token * k, ints(a) + (token + 1) * k);
+  return x == std::set<int32_t>(ints(b) + token * k, ints(b) + (token + 1) * k);
+}
+
+int compareQuantized(const Arguments &arguments) {
+  SafetensorsFile golden = openFile(arguments.positions[0]);
+  SafetensorsFile actual = openFile(arguments.positions[1]);
+  const int64_t tokens = elements(tensorOf(golden, "input_ids", DataType::I32));
+  int64_t same = 0, agreeing = tokens; // how many tokens, and from the first on
+  for (int layer = 1; layer <= 4; ++layer) {
+    const std::string name = fmt::format("router_idx.{}", layer);
+    const Tensor &a = tensorOf(golden, "actq_" + name, DataType::I32);
+    const Tensor &b = tensorOf(actual, name, DataType::I32);
+    if (width(a) != width(b) || elements(b) < tokens * width(a))
+      die(fmt::format("{}: got {}", name, b.typeText()));
+    for (int64_t t = 0; t < tokens; ++t) {
+      same += sameExperts(a, b, t);
+      if (!sameExperts(a, b, t))
+        agreeing = std::min(agreeing, t);
+    }
+  }
+  Report report;
+  const double fraction =
+      static_cast<double>(same) / static_cast<double>(4 * tokens);
+  report.line(fraction >= arguments.number("least", 0.99),
+              fmt::format("experts: {} of {} choices are the golden ones, all "
+                          "of the first {} tokens",
+                          same, 4 * tokens, agreeing));
+
+  const Tensor &positions = tensorOf(golden, "positions", DataType::I32);
+  const Tensor &a = tensorOf(golden, "actq_logits_pos", DataType::F32);
+  const Tensor &b = tensorOf(actual, "logits", DataType::F32);
+  Difference difference;
+  for (int64_t i = 0; i < elements(positions); ++i) {
+    const int64_t row = ints(positions)[i], n = width(a);
+    if (row >= agreeing)
+      continue;
+    if (width(b) != n || (row + 1) * n > elements(b))
+      die(fmt::format("logits: got {}", b.typeText()));
+    difference.add(floats(a) + i * n, floats(b) + row * n, n);
+  }
+  report.bound(
+      fmt::format("logits at {} positions, rms", difference.count / width(a)),
+      difference.rms(), arguments.number("rms", 0.05));
+  return report.finish();
+}
+
 int compareLast(const Arguments &arguments) {
   SafetensorsFile golden = openFile(arguments.positions[0]);
   SafetensorsFile actual = openFile(arguments.positions[1]);
@@ -378,9 +433,18 @@ int compareGreedy(const Arguments &arguments) {
     largest =
         std::max(largest, std::fabs(values[same] - floats(logprobs)[same]));
   Report report;
-  report.line(same == count, fmt::format("greedy: the first {} of {} tokens "
-                                         "are the golden ones",
-                                         same, count));
+  const double margin = same == count
+                            ? 0
+                            : floats(tensorOf(golden, "greedy_margin" + suffix,
+                                              DataType::F32))[same];
+  report.line(
+      same == count || margin <= arguments.number("margin", 0),
+      fmt::format("greedy: the first {} of {} tokens are the golden "
+                  "ones{}",
+                  same, count,
+                  same == count
+                      ? ""
+                      : fmt::format(", the next leads by {:.3g}", margin)));
   report.bound("logprobs", largest, arguments.number("atol", 1e-3));
   return report.finish();
 }
@@ -459,8 +523,9 @@ struct Command {
 const std::map<std::string, Command> commands = {
     {"tensors", {compareTensors, 2, {"atol", "rms", "only", "suffix", "rows"}}},
     {"prompt", {comparePrompt, 2, {"atol"}}},
+    {"quantized", {compareQuantized, 2, {"least", "rms"}}},
     {"last", {compareLast, 2, {"golden", "row", "atol"}}},
-    {"greedy", {compareGreedy, 2, {"suffix", "atol"}}},
+    {"greedy", {compareGreedy, 2, {"suffix", "atol", "margin"}}},
     {"top1", {compareTop1, 2, {"margin", "least"}}},
     {"value", {compareValue, 3, {"rtol"}}},
     {"ids", {printIds, 2, {}}},

@@ -1,8 +1,8 @@
 //===- ds-compile.cpp - A checkpoint becomes an executable ----------------===//
 //
 // The driver: import, the stages, translation and linking in one process. Every
-// step is a library call that another tool offers on its own (ds-import, ds-opt,
-// ds-translate).
+// step is a library call that another tool offers on its own (ds-import,
+// ds-opt, ds-translate).
 //
 //===----------------------------------------------------------------------===//
 
@@ -75,6 +75,20 @@ static cl::opt<bool>
     fuseKernels("fuse-kernels", cl::init(true), cl::cat(category),
                 cl::desc("Merge kernels (default); false: one for each op, to "
                          "see what merging is worth"));
+static cl::opt<std::string> activations(
+    "activations", cl::init("bf16"), cl::cat(category),
+    cl::value_desc("format"),
+    cl::desc("Activations of products of FP8 weights: bf16 (default; weights "
+             "are widened), fp8 (both in FP8, as the official kernels)"));
+static cl::opt<bool> quantizeWeights(
+    "quantize-weights", cl::cat(category),
+    cl::desc("Quantize BF16 weights to FP8 when the program starts: those that "
+             "the official checkpoints have in FP8"));
+static cl::opt<std::string>
+    scales("scales", cl::init("checkpoint"), cl::cat(category),
+           cl::value_desc("numbers"),
+           cl::desc("Scales of what is quantized: checkpoint (default: powers "
+                    "of two if the weights' are), any, power_of_two"));
 static cl::opt<int64_t>
     maxTokens("max-tokens", cl::init(512), cl::cat(category),
               cl::value_desc("n"),
@@ -126,7 +140,8 @@ static constexpr const char *kOverview =
     "  ds-compile /models/DeepSeek-V3 --dump-stages=out -o v3\n"
     "  ds-compile --verify-stages /models/DeepSeek-V3 -- --prompt-ids=0,14\n\n"
     "The checkpoint is a folder as published: config.json, *.safetensors,\n"
-    "tokenizer.json. Only config.json is read now; the program maps the weights\n"
+    "tokenizer.json. Only config.json is read now; the program maps the "
+    "weights\n"
     "when it starts, from the folder it was compiled from or from --model.\n";
 
 /// An error is one line, whatever characters a path has.
@@ -233,6 +248,9 @@ static CompileOptions compileOptions() {
   options.chip = chip;
   options.mla = mla;
   options.fuseKernels = fuseKernels;
+  options.activations = activations;
+  options.scales = scales;
+  options.quantizeWeights = quantizeWeights;
   options.maxTokens = maxTokens;
   options.maxSequences = maxSequences;
   options.context = context;
@@ -262,8 +280,8 @@ static ArtifactOptions artifactOptions(const char *argv0, ArtifactKind kind) {
   options.linker = linker;
   options.runtimeDir = runtimeDir;
   if (runtimeDir.empty()) {
-    llvm::SmallString<256> dir(path::parent_path(
-        llvm::sys::fs::getMainExecutable(argv0, nullptr)));
+    llvm::SmallString<256> dir(
+        path::parent_path(llvm::sys::fs::getMainExecutable(argv0, nullptr)));
     path::append(dir, "..", "lib");
     path::remove_dots(dir, /*remove_dot_dot=*/true);
     options.runtimeDir = dir.str().str();

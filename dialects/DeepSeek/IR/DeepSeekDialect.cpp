@@ -18,6 +18,7 @@ using namespace mlir::deepseek;
 
 #include "dialects/DeepSeek/IR/DeepSeekDialect.cpp.inc"
 #include "dialects/DeepSeek/IR/DeepSeekEnums.cpp.inc"
+#include "dialects/DeepSeek/IR/QuantizableOpInterface.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/DeepSeek/IR/DeepSeekAttrs.cpp.inc"
 #define GET_OP_CLASSES

@@ -20,6 +20,7 @@
 
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h.inc"
 #include "dialects/DeepSeek/IR/DeepSeekEnums.h.inc"
+#include "dialects/DeepSeek/IR/QuantizableOpInterface.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/DeepSeek/IR/DeepSeekAttrs.h.inc"
 #define GET_OP_CLASSES
@@ -47,6 +48,17 @@ struct DimSource {
 /// `sources`, which names an operand's dimension for each of its dimensions.
 SmallVector<OpFoldResult> reifyShape(OpBuilder &builder, Value result,
                                      ArrayRef<DimSource> sources);
+
+/// The entry that computes the derived weights, each a result of its name.
+constexpr StringLiteral kPrepareEntry = "prepare";
+
+/// Discardable attribute of a weight that the official checkpoints have in FP8:
+/// the input of a product that may be quantized.
+constexpr StringLiteral kQuantizableAttr = "deepseek.quantizable";
+
+/// Discardable attribute of a derived weight whose leading dimension counts
+/// experts, as a '*' in a key does.
+constexpr StringLiteral kStackedAttr = "deepseek.stacked";
 
 /// Discardable attributes that `ds-import` puts on entries and that the later
 /// stages and the runtime read.

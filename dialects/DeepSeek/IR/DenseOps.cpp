@@ -91,6 +91,15 @@ void LinearOp::getAsmResultNames(function_ref<void(Value, StringRef)> setName) {
   setName(getResult(), "linear");
 }
 
+OpOperand &LinearOp::getActivationOperand() { return getXMutable(); }
+OpOperand &LinearOp::getWeightOperand() { return getWMutable(); }
+
+Value LinearOp::buildScaled(OpBuilder &builder, RankedTensorType result,
+                            Value x, Value xScale, Value w, Value wScale) {
+  return ScaledLinearOp::create(builder, getLoc(), result, x, xScale, w,
+                                wScale);
+}
+
 LogicalResult LinearOp::reifyResultShapes(OpBuilder &builder,
                                           ReifiedRankedShapedTypeDims &shapes) {
   shapes.push_back(

@@ -58,7 +58,8 @@ def DeepSeek_RMSNormOp : DeepSeek_Op<"rms_norm"> {
   let results = (outs RankedTensorOf<DS_Float>:$result);
 }
 
-def DeepSeek_LinearOp : DeepSeek_Op<"linear"> {
+def DeepSeek_LinearOp : DeepSeek_Op<"linear", [
+    DeclareOpInterfaceMethods<DeepSeek_QuantizableOpInterface>]> {
   let summary = "`y[t, o] = sum_i x[t, i] * w[o, i]`.";
   let description = [{
     ```

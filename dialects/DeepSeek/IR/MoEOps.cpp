@@ -259,6 +259,16 @@ void GroupedLinearOp::getAsmResultNames(
   setName(getResult(), "grouped_linear");
 }
 
+OpOperand &GroupedLinearOp::getActivationOperand() { return getXMutable(); }
+OpOperand &GroupedLinearOp::getWeightOperand() { return getWMutable(); }
+
+Value GroupedLinearOp::buildScaled(OpBuilder &builder, RankedTensorType result,
+                                   Value x, Value xScale, Value w,
+                                   Value wScale) {
+  return ScaledGroupedLinearOp::create(builder, getLoc(), result, x, xScale, w,
+                                       wScale, getOffsets());
+}
+
 LogicalResult
 GroupedLinearOp::reifyResultShapes(OpBuilder &builder,
                                    ReifiedRankedShapedTypeDims &shapes) {

@@ -130,7 +130,8 @@ def DeepSeek_MoEDispatchOp : DeepSeek_Op<"moe_dispatch"> {
                       1DTensorOf<[I32]>:$source, Optional<2DTensorOf<DS_Scale>>:$rows_scale);
 }
 
-def DeepSeek_GroupedLinearOp : DeepSeek_Op<"grouped_linear"> {
+def DeepSeek_GroupedLinearOp : DeepSeek_Op<"grouped_linear", [
+    DeclareOpInterfaceMethods<DeepSeek_QuantizableOpInterface>]> {
   let summary = "A `linear` per group of rows: rows of group `e` meet `w[e]`.";
   let description = [{
     For each group `e` and each row `m` with `offsets[e] <= m < offsets[e + 1]`:

@@ -14,9 +14,12 @@ using namespace mlir::deepseek;
 //===----------------------------------------------------------------------===//
 
 LogicalResult WeightOp::verify() {
-  if (getKey().has_value() == getValue().has_value()) // weight_c1
-    return emitOpError("expected either a key or a value, got ")
-           << (getKey() ? "both" : "neither");
+  int sources = getKey().has_value() + getValue().has_value() + getDerived();
+  if (sources != 1) // weight_c1
+    return emitOpError("expected one of a key, a value and 'derived', got ")
+           << (sources == 0   ? "none"
+               : sources == 2 ? "two"
+                              : "all");
   auto type = cast<RankedTensorType>(getType());
   if (getValue() && getValue()->getShapedType() != type) // weight_c2
     return emitOpError("expected a value of type ")

@@ -27,6 +27,9 @@ struct CompileOptions {
   /// Whether kernels are merged; false shows what that is worth.
   bool fuseKernels = true;
   std::string mla = "absorbed";
+  std::string activations = "bf16";
+  std::string scales = "checkpoint";
+  bool quantizeWeights = false;
   int64_t maxTokens = 512;
   int64_t maxSequences = 8;
   /// 0: the model's context, at most 4096.

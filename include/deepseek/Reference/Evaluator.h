@@ -70,6 +70,8 @@ private:
   LogicalResult evaluateGeneric(struct Evaluation &state);
   LogicalResult evaluateCall(struct Evaluation &state, func::FuncOp callee);
   LogicalResult getWeight(struct Evaluation &state, FlatSymbolRefAttr symbol);
+  LogicalResult loadWeight(WeightOp weight);
+  LogicalResult prepare();
   const LastUses &getLastUses(Block &block);
 
   ModuleOp module;
@@ -79,6 +81,7 @@ private:
   DenseMap<Block *, LastUses> lastUses;
   DenseMap<Operation *, Tensor> weights;
   int depth = 0;
+  bool preparing = false;
 };
 
 /// Success if a tensor is a value of this type: element type and static sizes.

@@ -13,6 +13,7 @@ namespace dsrt {
 class DSRTDialect;
 }
 namespace func {
+class FuncDialect;
 class FuncOp;
 }
 namespace linalg {
@@ -26,6 +27,12 @@ namespace deepseek {
 
 /// The two ways to compute multi-head latent attention.
 enum class MlaForm { Auto, Expanded, Absorbed };
+
+/// What the activations of products are in.
+enum class ActivationFormat { BF16, FP8 };
+
+/// Which scales are made: any, powers of two, or what the weights have.
+enum class ScaleChoice { Checkpoint, Any, PowerOfTwo };
 
 /// The one function that the forms and the memory plan know by name: it runs
 /// when every sequence of a step is fresh.

@@ -55,6 +55,51 @@ def FuseLinears : Pass<"ds-fuse-linears", "func::FuncOp"> {
   let dependentDialects = ["tensor::TensorDialect"];
 }
 
+def QuantizeFp8 : Pass<"ds-quantize-fp8", "ModuleOp"> {
+  let summary = "Chooses the number formats of products: which operands are in FP8";
+  let description = [{
+    With `activations=fp8` every product that has an FP8 form (QuantizableOpInterface)
+    and an FP8 weight becomes it: its activations are quantized per row and 128 channels,
+    a value once for all its users. Products of other weights (router, output head) stay,
+    and so does `kv_b` in the absorbed attention, whose product has no FP8 form. With
+    `quantize-weights` the plain weights that the official checkpoints have in FP8
+    (`deepseek.quantizable`) are quantized first, in blocks of 128 x 128.
+
+    A fused weight stays fused if its parts end with whole blocks, else its product is
+    split again. Remarks of category `fp8` say what was quantized, what not and why.
+  }];
+  let options = [
+    Option<"activations", "activations", "ActivationFormat", "ActivationFormat::BF16",
+      "What the activations of products are in",
+      [{::llvm::cl::values(
+        clEnumValN(ActivationFormat::BF16, "bf16", "as the graph has them"),
+        clEnumValN(ActivationFormat::FP8, "fp8", "FP8 with a scale per row and 128 channels"))}]>,
+    Option<"scales", "scales", "ScaleChoice", "ScaleChoice::Checkpoint",
+      "Which numbers scales may be",
+      [{::llvm::cl::values(
+        clEnumValN(ScaleChoice::Checkpoint, "checkpoint", "as those of the weight"),
+        clEnumValN(ScaleChoice::Any, "any", "any positive number"),
+        clEnumValN(ScaleChoice::PowerOfTwo, "power_of_two", "powers of two (ue8m0)"))}]>,
+    Option<"quantizeWeights", "quantize-weights", "bool", "false",
+           "Quantize the plain weights that the official checkpoints have in FP8">
+  ];
+  let dependentDialects = ["tensor::TensorDialect"];
+}
+
+def HoistWeights : Pass<"ds-hoist-weights", "ModuleOp"> {
+  let summary = "Moves what is computed from weights alone into the entry @prepare";
+  let description = [{
+    Results become derived weights; equal computations are done once, whichever entries
+    use them. Views (slices, reshapes, `dequantize`) stay with their users, which take
+    them in. Remarks of category `memory` name each derived weight and its bytes.
+  }];
+  let options = [
+    Option<"dequantize", "dequantize", "bool", "false",
+           "Also dequantize, once, the weights of products that have no FP8 form">
+  ];
+  let dependentDialects = ["func::FuncDialect"];
+}
+
 def FormKernels : Pass<"ds-form-kernels", "ModuleOp"> {
   let summary = "Outlines every op on tensors into a function of the nested module @kernels";
   let description = [{

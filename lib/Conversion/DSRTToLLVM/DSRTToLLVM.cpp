@@ -55,6 +55,7 @@ private:
                             ElementsAttr value);
   void addLocations();
   LogicalResult lowerEntries();
+  void noteReader(ArrayRef<StringRef> names, size_t entry);
   LogicalResult appendValue(Rows &rows, Type type, StringRef name,
                             Attribute bounds, Location where);
   LogicalResult mergeKernels();
@@ -205,11 +206,19 @@ static std::string getTensorNames(StringRef key, StringRef last) {
 }
 
 /// Those of the weight whose scales have these names, or nothing.
-static std::string getNamesOfScaled(StringRef key, StringRef last) {
+static std::string getNamesOfScaled(deepseek::WeightOp weight, StringRef key,
+                                    StringRef last) {
+  if (weight.getDerived())
+    return key.consume_back("_scale") ? key.str() : "";
   if (!key.consume_back("_scale_inv") ||
       (!last.empty() && !last.consume_back("_scale_inv")))
     return "";
   return getTensorNames(key, last);
+}
+
+/// The name of a weight in the table: of a derived one, its symbol.
+static StringRef getKey(deepseek::WeightOp weight) {
+  return weight.getDerived() ? weight.getSymName() : *weight.getKey();
 }
 
 LogicalResult ModuleLowering::collectWeights() {
@@ -222,8 +231,8 @@ LogicalResult ModuleLowering::collectWeights() {
         return failure();
       continue;
     }
-    std::string names = getTensorNames(weight.getKey().value_or(""),
-                                       weight.getLastKey().value_or(""));
+    std::string names =
+        getTensorNames(getKey(weight), weight.getLastKey().value_or(""));
     int64_t index = byNames.size();
     if (!byNames.try_emplace(names, index).second)
       return weight.emitOpError()
@@ -235,7 +244,7 @@ LogicalResult ModuleLowering::collectWeights() {
   for (deepseek::WeightOp weight : weights) {
     if (weight.getValueAttr())
       continue;
-    StringRef key = *weight.getKey(), last = weight.getLastKey().value_or("");
+    StringRef key = getKey(weight), last = weight.getLastKey().value_or("");
     auto type = cast<RankedTensorType>(weight.getType());
     int64_t dtype = getDtypeCode(type.getElementType());
     if (dtype < 0 || type.getRank() > DSRT_MAX_RANK)
@@ -244,12 +253,14 @@ LogicalResult ModuleLowering::collectWeights() {
     weightRows.append({intern(key), dtype, type.getRank()});
     for (int64_t dim = 0; dim < DSRT_MAX_RANK; ++dim)
       weightRows.push_back(dim < type.getRank() ? type.getDimSize(dim) : 1);
-    std::string owner = getNamesOfScaled(key, last);
+    std::string owner = getNamesOfScaled(weight, key, last);
     auto found = byNames.find(owner);
     int64_t scaleOf = found == byNames.end() ? -1 : found->second;
-    weightRows.append({int64_t(key.contains('*')), scaleOf,
+    bool stacked = key.contains('*') || weight->hasAttr(kStackedAttr);
+    weightRows.append({int64_t(stacked), scaleOf,
                        int64_t(powerOfTwo.lookup(owner)),
-                       last.empty() ? -1 : intern(last)});
+                       last.empty() ? -1 : intern(last),
+                       int64_t(weight.getDerived()), /*readers=*/0});
   }
   return success();
 }
@@ -301,6 +312,23 @@ LogicalResult ModuleLowering::appendValue(Rows &rows, Type type, StringRef name,
   return success();
 }
 
+static SmallVector<StringRef> collectReadWeights(func::FuncOp func) {
+  SmallVector<StringRef> names;
+  func.walk([&](dsrt::GetWeightOp get) { names.push_back(get.getWeight()); });
+  return names;
+}
+
+/// Sets the bit of entry `entry` in the rows of the weights that it reads.
+void ModuleLowering::noteReader(ArrayRef<StringRef> names, size_t entry) {
+  constexpr int64_t row = sizeof(dsrt_weight) / sizeof(int64_t);
+  constexpr int64_t field = offsetof(dsrt_weight, readers) / sizeof(int64_t);
+  for (StringRef name : names) {
+    auto index = tables.weights.find(name);
+    if (index != tables.weights.end() && entry < 64)
+      weightRows[index->second * row + field] |= int64_t(1) << entry;
+  }
+}
+
 LogicalResult ModuleLowering::lowerEntries() {
   SmallVector<func::FuncOp> funcs(module.getOps<func::FuncOp>());
   for (func::FuncOp func : funcs) {
@@ -326,6 +354,8 @@ LogicalResult ModuleLowering::lowerEntries() {
               nameOf(func.getResultAttr(i, kNameAttr), "result", i),
               func.getResultAttr(i, dsrt::kBoundsAttr), func.getLoc())))
         return failure();
+    SmallVector<StringRef> readWeights = collectReadWeights(func);
+    size_t first = entries.size();
     FailureOr<LLVM::LLVMFuncOp> lowered = EntryLowering(func, tables).run();
     if (failed(lowered))
       return failure();
@@ -336,6 +366,8 @@ LogicalResult ModuleLowering::lowerEntries() {
         entry.name = alias.str();
         entries.push_back(entry);
       }
+    for (size_t number = first; number < entries.size(); ++number)
+      noteReader(readWeights, number);
     func.erase();
   }
   return success();
@@ -376,7 +408,8 @@ void ModuleLowering::writeTables() {
   SmallVector<SmallVector<Attribute>> records;
   int64_t workspace = 0;
   for (Entry &entry : entries) {
-    workspace = std::max(workspace, entry.workspaceBytes);
+    if (entry.name != kPrepareEntry) // runs once, in memory of its own
+      workspace = std::max(workspace, entry.workspaceBytes);
     records.push_back({symbol(makeString("name_" + entry.name, entry.name)),
                        FlatSymbolRefAttr::get(entry.function.getSymNameAttr()),
                        symbol(makeRows("args_" + entry.name, entry.args)),

@@ -65,21 +65,26 @@ typedef struct dsrt_value {
 } dsrt_value;
 DSRT_STATIC_ASSERT(sizeof(dsrt_value) == 88, "dsrt_value");
 
-/* A weight, read from the checkpoint by key. A key with a '*' stacks the
- * tensors that differ in that index: shape[0] of them, each shape[1..]; its
- * address is that of a table of shape[0] pointers. The last of them can be a
- * tensor with a name of its own: the shared expert behind the routed ones. */
+/* A weight, read from the checkpoint by key, or derived: the result of the name
+ * `key` of the entry "prepare", which has no arguments and is run once, after the
+ * other weights are known. A key with a '*' stacks the tensors that differ in that
+ * index: shape[0] of them, each shape[1..]; its address is that of a table of
+ * shape[0] pointers. The last of them can be a tensor with a name of its own: the
+ * shared expert behind the routed ones. */
 typedef struct dsrt_weight {
   int64_t key; /* offset into dsrt_module.strings */
   int64_t dtype;
   int64_t rank;
   int64_t shape[DSRT_MAX_RANK];
-  int64_t stacked;   /* 1: the key has a '*' */
+  int64_t stacked;   /* 1: shape[0] tensors of experts, as a '*' in the key says */
   int64_t scale_of;  /* index of the weight these are the scales of, or -1 */
   int64_t power_of_two; /* 1: scales that must be powers of two (ue8m0) */
   int64_t last_key; /* offset of the name of the last stacked tensor, or -1 */
+  int64_t derived;      /* 1: computed by the entry "prepare"; its address is that of
+                           the whole, stacked or not */
+  int64_t readers;      /* bit i: entry i of the table reads it */
 } dsrt_weight;
-DSRT_STATIC_ASSERT(sizeof(dsrt_weight) == 88, "dsrt_weight");
+DSRT_STATIC_ASSERT(sizeof(dsrt_weight) == 104, "dsrt_weight");
 
 /* A kernel, for the command describe. */
 typedef struct dsrt_kernel {
@@ -127,7 +132,7 @@ typedef struct dsrt_module {
   uint64_t eos_count;
   int64_t bos_token;      /* -1: none */
   int64_t context_length; /* tokens per sequence the plan allows */
-  uint64_t workspace_bytes; /* the largest of the entries */
+  uint64_t workspace_bytes; /* the largest of the entries but "prepare" */
   int64_t experts_per_token; /* how many of a stacked weight's tensors one token
                                 uses, without the last_key's; 0: no experts */
   const char *cpu_features; /* that the code needs, separated by spaces:

@@ -26,10 +26,11 @@
 // CHECK: llvm.store %[[END]], %[[RESULTS]]
 // CHECK: llvm.func internal @scale(
 
-// Rows: key, dtype, rank, 4 sizes, stacked, scale_of, power_of_two, last_key. The scales
-// name their weight, and say that they must be powers of two because its type does.
+// Rows: key, dtype, rank, 4 sizes, stacked, scale_of, power_of_two, last_key, derived,
+// readers. The scales name their weight, and say that they must be powers of two because
+// its type does. Only @w is read, by the first entry.
 // CHECK: llvm.mlir.global internal constant @strings("gamma\00e.*.x.weight\00s.x.weight\00e.*.x.weight_scale_inv\00s.x.weight_scale_inv\00x\00y\00scale\00\00")
-// CHECK: llvm.mlir.global internal constant @weights(dense<[0, 0, 1, 8, 1, 1, 1, 0, -1, 0, -1, 6, 3, 3, 4, 128, 256, 1, 1, -1, 0, 19, 30, 0, 3, 4, 1, 2, 1, 1, 1, 1, 53]>
+// CHECK: llvm.mlir.global internal constant @weights(dense<[0, 0, 1, 8, 1, 1, 1, 0, -1, 0, -1, 0, 1, 6, 3, 3, 4, 128, 256, 1, 1, -1, 0, 19, 0, 0, 30, 0, 3, 4, 1, 2, 1, 1, 1, 1, 53, 0, 0]>
 // CHECK: llvm.mlir.global internal constant @cpu_features("\00")
 // CHECK: llvm.mlir.global internal constant @module_record
 // CHECK: llvm.func @dsrt_module_query(%{{.*}}: i32) -> !llvm.ptr

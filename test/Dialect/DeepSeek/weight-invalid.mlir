@@ -1,13 +1,18 @@
 // RUN: ds-opt %s -verify-diagnostics -split-input-file
 
 // weight_c1
-// expected-error @below {{expected either a key or a value, got neither}}
+// expected-error @below {{expected one of a key, a value and 'derived', got none}}
 deepseek.weight @weight_c1 : tensor<2xf32>
 
 // -----
 
-// expected-error @below {{expected either a key or a value, got both}}
+// expected-error @below {{expected one of a key, a value and 'derived', got two}}
 deepseek.weight @weight_c1 from "a" = dense<1.0> : tensor<2xf32> : tensor<2xf32>
+
+// -----
+
+// expected-error @below {{expected one of a key, a value and 'derived', got two}}
+deepseek.weight @weight_c1 from "a" derived : tensor<2xf32>
 
 // -----
 

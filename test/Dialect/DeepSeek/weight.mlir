@@ -10,6 +10,8 @@ deepseek.weight @up from "layers.3.experts.*.up_proj.weight" : tensor<8x16x32xbf
 deepseek.weight @up_and_shared from "layers.3.experts.*.up_proj.weight" then "layers.3.shared_experts.up_proj.weight" : tensor<9x16x32xbf16>
 // CHECK: deepseek.weight @inline = dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32> : tensor<2xf32>
 deepseek.weight @inline = dense<[1.0, 2.0]> : tensor<2xf32> : tensor<2xf32>
+// CHECK: deepseek.weight @computed derived : tensor<2xf32>
+deepseek.weight @computed derived : tensor<2xf32>
 
 // CHECK-LABEL: func @get_weight
 func.func @get_weight() -> tensor<8x16x32xbf16> {

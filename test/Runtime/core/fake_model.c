@@ -50,6 +50,15 @@ enum { CONTEXT = FAKE_CONTEXT, PAGES = CONTEXT / PAGE, PREFILL_KV = 16 };
 #ifndef FAKE_CACHE_WIDTH
 #define FAKE_CACHE_WIDTH ROW
 #endif
+#ifndef FAKE_DERIVED_SIZE
+#define FAKE_DERIVED_SIZE 4
+#endif
+#ifndef FAKE_PREPARE_STATUS
+#define FAKE_PREPARE_STATUS 0
+#endif
+#ifndef FAKE_PREPARE_BYTES
+#define FAKE_PREPARE_BYTES 64
+#endif
 #ifndef FAKE_SOURCE
 #define FAKE_SOURCE "splat:1"
 #endif
@@ -64,7 +73,7 @@ struct strings {
   char tokens[9], positions[10], slots[6], block_table[12], cu_q_lens[10],
       cu_kv_lens[11], kv_total[9], logit_rows[11], hidden[7], logits[7],
       cache0[8], cache1[8], hidden0[9], embedding[26], kernel[12], experts[40],
-      shared[46];
+      shared[46], doubled[8];
 };
 static const struct strings strings = {
     TOKENS_NAME,   "positions",
@@ -75,7 +84,8 @@ static const struct strings strings = {
     "cache.0",     "cache.1",
     "hidden.0",    WEIGHT_KEY,
     "fake_hidden", "model.layers.0.mlp.experts.*.up.weight",
-    "model.layers.0.mlp.shared_experts.up.weight"};
+    "model.layers.0.mlp.shared_experts.up.weight",
+    "doubled"};
 #define NAME(field) ((int64_t)offsetof(struct strings, field))
 
 #define I32_1(field, bound)                                                    \
@@ -173,7 +183,7 @@ static dsrt_status step(dsrt_call *call, const dsrt_buffer *args,
     return 9;
 #ifndef FAKE_REAL_VOCABULARY
   const float *const *weights = (const float *const *)dsrt_weights(call);
-  if (weights[0][0] != 1.0f)
+  if (weights[0][0] != 1.0f || weights[2][H - 1] != 2.0f)
     return 9;
 #endif
 
@@ -226,18 +236,38 @@ static dsrt_status mtp(dsrt_call *call, const dsrt_buffer *args,
   return step(call, args, &args[9], results, 2);
 }
 
+#ifndef FAKE_REAL_VOCABULARY
+/* The derived weight: twice the first row of the embedding. */
+static dsrt_status prepare(dsrt_call *call, const dsrt_buffer *args,
+                           dsrt_buffer *results) {
+  (void)args;
+  const float *const *weights = (const float *const *)dsrt_weights(call);
+  float *doubled = dsrt_workspace(call);
+  for (int64_t i = 0; i < H; ++i)
+    doubled[i] = 2 * weights[0][i];
+  results[0] = (dsrt_buffer){doubled, {H, 0, 0, 0}};
+  return FAKE_PREPARE_STATUS;
+}
+static const dsrt_value prepare_results[] = {
+    {NAME(doubled), DSRT_F32, 1, {FAKE_DERIVED_SIZE, 0, 0, 0}, {H, 0, 0, 0}}};
+#endif
+
 static const dsrt_entry entries[] = {
     {"prefill", prefill, prefill_args, results, 9, 4, WORKSPACE},
     {"decode", decode, decode_args, results, 9, 4, WORKSPACE},
     {"mtp", mtp, mtp_args, mtp_results, 10, 3, WORKSPACE},
+#ifndef FAKE_REAL_VOCABULARY
+    {"prepare", prepare, NULL, prepare_results, 0, 1, FAKE_PREPARE_BYTES},
+#endif
 };
 
 static const dsrt_weight weights[] = {
 #ifdef FAKE_REAL_VOCABULARY
-    {NAME(embedding), DSRT_BF16, 1, {256, 0, 0, 0}, 0, -1, 0, -1},
+    {NAME(embedding), DSRT_BF16, 1, {256, 0, 0, 0}, 0, -1, 0, -1, 0, 7},
 #else
-    {NAME(embedding), DSRT_F32, 2, {V, H, 0, 0}, 0, -1, 0, -1},
-    {NAME(experts), DSRT_BF16, 3, {8, 4, H, 0}, 1, -1, 0, NAME(shared)},
+    {NAME(embedding), DSRT_F32, 2, {V, H, 0, 0}, 0, -1, 0, -1, 0, 7},
+    {NAME(experts), DSRT_BF16, 3, {8, 4, H, 0}, 1, -1, 0, NAME(shared), 0, 7},
+    {NAME(doubled), DSRT_F32, 1, {H, 0, 0, 0}, 0, -1, 0, -1, 1, 7},
 #endif
 };
 static const dsrt_kernel kernels[] = {{NAME(kernel), 3}};
