@@ -245,12 +245,26 @@ private:
 
 } // namespace
 
+/// What a product looks through. Parts of a fused weight are not joined in
+/// memory, whatever they are computed from.
+static bool isView(Operation *op) {
+  return isViewKind(op) || isa<tensor::ConcatOp>(op);
+}
+
+/// What prepares a weight: another scaling, elementwise arithmetic, views. A
+/// product of weights is a program, such as one that tests itself.
+static bool isPreparation(Operation *op) {
+  return isView(op) || isa<QuantizeOp, RequantizeOp>(op) ||
+         (isPure(op) && op->hasTrait<OpTrait::Elementwise>());
+}
+
 bool FunctionHoisting::dependsOnWeightsAlone(Operation *op) {
   if (auto get = dyn_cast<GetWeightOp>(op)) {
+    // Only what a checkpoint holds: an inline value is a test's.
     auto weight = table.lookup<WeightOp>(get.getWeight());
-    return weight && !weight.getDerived();
+    return weight && weight.getKey();
   }
-  if (!isPure(op) || op->getNumRegions() != 0 || op->getNumOperands() == 0)
+  if (!isPreparation(op) || op->getNumOperands() == 0)
     return false;
   bool any = false;
   for (Value operand : op->getOperands()) {
@@ -264,12 +278,6 @@ bool FunctionHoisting::dependsOnWeightsAlone(Operation *op) {
            auto tensor = dyn_cast<RankedTensorType>(type);
            return tensor && tensor.hasStaticShape();
          });
-}
-
-/// What a product looks through. Parts of a fused weight are not joined in
-/// memory, whatever they are computed from.
-static bool isView(Operation *op) {
-  return isViewKind(op) || isa<tensor::ConcatOp>(op);
 }
 
 /// Whether `value` is a function of weights that is more than a view.

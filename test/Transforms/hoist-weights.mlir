@@ -121,3 +121,21 @@ func.func @both(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %2 = arith.addf %x, %0 : tensor<4xf32>
   return %1, %2 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// A program that makes its own inputs is no preparation: not of inline values,
+// and not where a product is taken.
+// CHECK-LABEL: func.func @program(
+// CHECK: arith.negf
+// CHECK: deepseek.linear
+// CHECK-NOT: @prepare
+deepseek.weight @inline = dense<1.0> : tensor<4xf32> : tensor<4xf32>
+deepseek.weight @square from "square" : tensor<4x4xf32>
+func.func @program() -> (tensor<4xf32>, tensor<4x4xf32>) {
+  %inline = deepseek.get_weight @inline : tensor<4xf32>
+  %0 = arith.negf %inline : tensor<4xf32>
+  %square = deepseek.get_weight @square : tensor<4x4xf32>
+  %1 = deepseek.linear %square, %square : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4x4xf32>
+}

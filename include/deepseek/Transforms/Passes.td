@@ -89,9 +89,10 @@ def QuantizeFp8 : Pass<"ds-quantize-fp8", "ModuleOp"> {
 def HoistWeights : Pass<"ds-hoist-weights", "ModuleOp"> {
   let summary = "Moves what is computed from weights alone into the entry @prepare";
   let description = [{
-    Results become derived weights; equal computations are done once, whichever entries
-    use them. Views (slices, reshapes, `dequantize`) stay with their users, which take
-    them in. Remarks of category `memory` name each derived weight and its bytes.
+    Of the checkpoint's weights: another scaling (`quantize`, `requantize`) and elementwise
+    arithmetic. Results become derived weights; equal computations are done once,
+    whichever entries use them. Views (slices, reshapes, `dequantize`) stay with their
+    users, which take them in. Remarks of category `memory` name each derived weight and its bytes.
   }];
   let options = [
     Option<"dequantize", "dequantize", "bool", "false",
