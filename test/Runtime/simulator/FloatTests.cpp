@@ -351,9 +351,10 @@ static void testHalves() {
     }
     return result;
   });
-  // 1 + 2^-8 lies between two bf16; 2^-60 decides, which a double forgets.
-  checkLanewise<u16, u16>("fma.rn.bf16 %r, 0x2180, 0x3f80, 0x3f80;",
-                          [](u16) { return u16(0x3f80); });
+  // The product lies halfway between two bf16; -2^-60, which a double forgets,
+  // decides for the odd one.
+  checkLanewise<u16, u16>("fma.rn.bf16 %r, 0x3f81, 0x3fc0, 0xa180;",
+                          [](u16) { return u16(0x3fc1); });
   checkLanewise<u16, u16>(
       "mov.b16 %r, 0x3b80;\nfma.rn.bf16 %r, %r, 0x3f81, 0x3f80;", [](u16) {
         return u16(bf16.encode(1.0L + 0x1p-8L * (1 + 0x1p-7L), false));
