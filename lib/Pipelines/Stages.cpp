@@ -65,7 +65,9 @@ static void buildQuantize(OpPassManager &pm, const CompileOptions &options) {
                    .Default(ScaleChoice::Checkpoint);
   fp8.quantizeWeights = options.quantizeWeights;
   pm.addPass(createQuantizeFp8(fp8));
-  pm.addPass(createHoistWeights());
+  HoistWeightsOptions hoist;
+  hoist.dequantize = options.dequantizeOnce;
+  pm.addPass(createHoistWeights(hoist));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -112,7 +114,8 @@ static void buildLLVM(OpPassManager &pm, const CompileOptions &) {
 /// what they compute on the way.
 static constexpr StringLiteral kFusedOps[] = {"deepseek.mla",
                                               "deepseek.experts"};
-static constexpr StringLiteral kQuantizedOps[] = {"deepseek.quantize"};
+static constexpr StringLiteral kQuantizedOps[] = {"deepseek.quantize",
+                                                  "deepseek.requantize"};
 
 static constexpr Stage kStages[] = {
     {"graph", "canonical single-device program; checkpoint precision explicit",
@@ -269,6 +272,11 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
       *this, "quantize-weights",
       llvm::cl::desc("quantize BF16 weights to FP8 when the program starts"),
       llvm::cl::init(false)};
+  Option<bool> dequantizeOnce{
+      *this, "dequantize-once",
+      llvm::cl::desc(
+          "dequantize kv_b when the program starts, not where it is read"),
+      llvm::cl::init(false)};
   Option<int64_t> maxTokens{*this, "max-tokens",
                             llvm::cl::desc("most new tokens of one step"),
                             llvm::cl::init(512)};
@@ -290,6 +298,7 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
     options.activations = activations;
     options.scales = scales;
     options.quantizeWeights = quantizeWeights;
+    options.dequantizeOnce = dequantizeOnce;
     options.maxTokens = maxTokens;
     options.maxSequences = maxSequences;
     options.context = context;

@@ -30,6 +30,9 @@ struct CompileOptions {
   std::string activations = "bf16";
   std::string scales = "checkpoint";
   bool quantizeWeights = false;
+  /// Whether weights without an FP8 product (kv_b) are dequantized at the
+  /// start.
+  bool dequantizeOnce = false;
   int64_t maxTokens = 512;
   int64_t maxSequences = 8;
   /// 0: the model's context, at most 4096.
