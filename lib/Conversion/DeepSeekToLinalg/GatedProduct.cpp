@@ -73,7 +73,7 @@ public:
 private:
   Matrix half(int64_t number);
 
-  Type inner, outer; ///< of what the product gives and of what swiglu gives
+  Type inner, outer;   ///< of what the product gives and of what swiglu gives
   int64_t firstUp = 0; ///< row of the first up in `up`; set by half()
   Matrix gate, up;
 };
@@ -172,14 +172,8 @@ static SmallVector<Value> lowerGated(TileBuilder &b, SwigluOp op,
               {window, emitProduct(b, some, weights, part, count, combine)}};
         RowScales scales = RowScales(product.x, product.xScale)
                                .rows(b, rows.offsets[0], rows.sizes[0]);
-        part = forRowBlocks(
-            b, some, part, count,
-            [&](Value block, OpFoldResult row, int64_t size) {
-              RowScales some = scales.rows(b, row, b.getIndexAttr(size));
-              return combine({emitScaledSum(b, block, some, weights[0], size),
-                              emitScaledSum(b, block, some, weights[1], size)});
-            });
-        return {{window, part}};
+        return {{window, emitScaledProduct(b, some, scales, weights, part,
+                                           count, combine)}};
       });
 }
 

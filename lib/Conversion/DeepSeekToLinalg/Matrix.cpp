@@ -134,7 +134,7 @@ static bool hasItsScales(Value part, Value scales, bool last) {
 
 Matrix::Matrix(TileBuilder &b, Value quantized, Value scales) {
   setShape(quantized);
-  type = b.getF32Type();
+  type = b.getBF16Type(); // holds every code
   SmallVector<Value> data = rowsOf(quantized), scalesOfData = rowsOf(scales);
   bool paired = data.size() == scalesOfData.size();
   for (size_t i = 0; paired && i < data.size(); ++i) {
@@ -322,19 +322,20 @@ Value deepseek::forRowBlocks(
 }
 
 /// `w` as a plain matrix: dequantized into a temporary, or `w` itself.
-static Value emitDequantized(TileBuilder &b, const MatrixTile &w) {
+static MatrixTile emitDequantized(TileBuilder &b, const MatrixTile &w) {
   if (!w.scales)
-    return w.data;
+    return w;
   AffineExpr o = b.loop(0), k = b.loop(1);
-  return b.generic("pp", {w.data, w.scales},
-                   b.temporary({w.rows(), w.columns()}, w.type),
-                   {b.map(2, {o, k}), b.map(2, k.floorDiv(w.blockColumns)),
-                    b.map(2, {o, k})},
-                   [&](ValueRange args) -> Value {
-                     Value wide = arith::MulFOp::create(b, b.widen(args[0]),
-                                                        b.widen(args[1]));
-                     return b.round(wide, w.type);
-                   });
+  Value plain = b.generic(
+      "pp", {w.data, w.scales}, b.temporary({w.rows(), w.columns()}, w.type),
+      {b.map(2, {o, k}), b.map(2, k.floorDiv(w.blockColumns)),
+       b.map(2, {o, k})},
+      [&](ValueRange args) -> Value {
+        Value wide =
+            arith::MulFOp::create(b, b.widen(args[0]), b.widen(args[1]));
+        return b.round(wide, w.type);
+      });
+  return {plain, {}, 1, w.type};
 }
 
 /// Rows of each weight that many rows of `x` are multiplied with at once: few
@@ -349,26 +350,23 @@ static int64_t manyRowsTile(ArrayRef<MatrixTile> weights) {
 }
 
 /// `emitProduct` of at least `kManyRows` rows: some rows of the weights are
-/// dequantized once and meet all of `x`. The last block of rows begins early
+/// unpacked once and meet all of `x`. The last block of rows begins early
 /// enough to be whole: what it shares with the one before is computed twice, to
 /// the same bits.
 static Value emitManyRows(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
                           int64_t outputs, Value out, Value count,
-                          Combine combine) {
+                          Combine combine, const ProductKind &kind) {
   Type type = getElementTypeOrSelf(out.getType());
   OpFoldResult zero = b.getIndexAttr(0), width = b.getIndexAttr(outputs),
                rows = b.getIndexAttr(kManyRowsBlock);
   Value last = b.sub(count, rows);
-  auto block = [&](ValueRange parts, Value column, Value row,
+  auto block = [&](ArrayRef<MatrixTile> parts, Value column, Value row,
                    Value into) -> Value {
     row = arith::MinSIOp::create(b, row, last);
     Value some = b.slice(x, Window(2).range(0, row, rows));
     SmallVector<Value> sums;
-    for (Value part : parts) {
-      MatrixTile plain{part, {}, 1, getElementTypeOrSelf(part.getType())};
-      Value acc = b.filled({kManyRowsBlock, outputs}, b.f32(0));
-      sums.push_back(emitDot(b, some, plain, acc));
-    }
+    for (const MatrixTile &part : parts)
+      sums.push_back(kind.compute(some, row, kManyRowsBlock, part));
     Window window = Window(2).range(0, row, rows).range(1, column, width);
     Value place =
         b.elementwise(combine(sums), b.slice(into, window),
@@ -376,10 +374,10 @@ static Value emitManyRows(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
     return b.put(place, into, window);
   };
   auto tile = [&](Value column, ValueRange carried) {
-    SmallVector<Value> parts;
+    SmallVector<MatrixTile> parts;
     for (MatrixTile some : weights) {
       some.data = b.slice(some.data, Window(2).range(0, column, width));
-      parts.push_back(emitDequantized(b, some));
+      parts.push_back(kind.unpack(some));
     }
     return b.serial(zero, count, kManyRowsBlock, carried[0],
                     [&](Value row, ValueRange into) -> SmallVector<Value> {
@@ -393,21 +391,32 @@ static Value emitManyRows(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
 
 Value deepseek::emitProduct(TileBuilder &b, Value x,
                             ArrayRef<MatrixTile> weights, Value out,
-                            Value count, Combine combine) {
+                            Value count, Combine combine,
+                            const ProductKind &kind) {
   auto fewRows = [&] {
-    return forRowBlocks(
-        b, x, out, count, [&](Value block, OpFoldResult row, int64_t rows) {
-          SmallVector<Value> sums;
-          for (const MatrixTile &w : weights)
-            sums.push_back(
-                emitDot(b, block, w, b.filled({rows, w.rows()}, b.f32(0))));
-          return combine(sums);
-        });
+    return forRowBlocks(b, x, out, count,
+                        [&](Value block, OpFoldResult row, int64_t rows) {
+                          SmallVector<Value> sums;
+                          for (const MatrixTile &w : weights)
+                            sums.push_back(kind.compute(block, row, rows, w));
+                          return combine(sums);
+                        });
   };
   int64_t outputs = manyRowsTile(weights);
   if (outputs == 0)
     return fewRows();
   return b.choose(b.less(count, b.index(kManyRows)), fewRows, [&] {
-    return emitManyRows(b, x, weights, outputs, out, count, combine);
+    return emitManyRows(b, x, weights, outputs, out, count, combine, kind);
   });
+}
+
+Value deepseek::emitProduct(TileBuilder &b, Value x,
+                            ArrayRef<MatrixTile> weights, Value out,
+                            Value count, Combine combine) {
+  auto compute = [&](Value block, OpFoldResult, int64_t rows,
+                     const MatrixTile &w) {
+    return emitDot(b, block, w, b.filled({rows, w.rows()}, b.f32(0)));
+  };
+  auto unpack = [&](const MatrixTile &w) { return emitDequantized(b, w); };
+  return emitProduct(b, x, weights, out, count, combine, {compute, unpack});
 }

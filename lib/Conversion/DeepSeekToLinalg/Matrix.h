@@ -112,9 +112,25 @@ bool hasEpilogue(Operation *product);
 /// Makes one tensor of the sums of some products, f32 `[rows, outputs]` each.
 using Combine = function_ref<Value(ValueRange sums)>;
 
-/// `out = combine(x * w^T for each w)`, `count` rows of `x` and `out`: by
-/// `forRowBlocks`, or, from `kManyRows` rows on, with each weight dequantized
-/// only once.
+/// How the rows of a product are computed.
+struct ProductKind {
+  /// f32 `[rows, w.rows]` of a block of rows of `x`, the first of which is
+  /// `row`.
+  function_ref<Value(Value x, OpFoldResult row, int64_t rows,
+                     const MatrixTile &w)>
+      compute;
+  /// The same weights for `compute`, as they are read fastest, in a temporary.
+  function_ref<MatrixTile(const MatrixTile &w)> unpack;
+};
+
+/// `out = combine(product of x and w, for each w)`, `count` rows of `x` and
+/// `out`: by `forRowBlocks`, or, from `kManyRows` rows on, with each weight
+/// unpacked only once.
+Value emitProduct(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
+                  Value out, Value count, Combine combine,
+                  const ProductKind &kind);
+
+/// The same of plain activations: `x * w^T`.
 Value emitProduct(TileBuilder &b, Value x, ArrayRef<MatrixTile> weights,
                   Value out, Value count, Combine combine);
 

@@ -1,8 +1,9 @@
 //===- Quant.cpp - Block-scaled FP8 ops to linalg -------------------------===//
 //
-// In the scaled products a partial sum over one block of inputs is taken first,
-// then scaled and added. dequantize by itself is what remains when its consumer
-// could not take it in: the whole tensor is written.
+// The scaled products are sums of fma(x * w, scales): the host takes the sum
+// over one block of inputs first, then scales and adds it. dequantize by itself
+// is what remains when its consumer could not take it in: the whole tensor is
+// written.
 //
 //===----------------------------------------------------------------------===//
 
@@ -234,61 +235,98 @@ RowScales RowScales::rows(TileBuilder &b, OpFoldResult first,
   return part;
 }
 
-Value RowScales::ofBlock(TileBuilder &b, Value block) const {
-  return b.slice(scales, Window(2).at(1 - rowDim, block));
+Value RowScales::ofBlocks(TileBuilder &b, int64_t first, int64_t count) const {
+  return b.slice(scales, Window(2).range(1 - rowDim, b.getIndexAttr(first),
+                                         b.getIndexAttr(count)));
 }
 
-/// `acc[t, o] += (sum_k x[t, k] * w[o, k]) * xScale[t] * wScale` over the
-/// inputs `[from, from + width)` of block `block`.
-static Value addBlock(TileBuilder &b, Value x, const RowScales &xScales,
-                      const MatrixTile &w, Value block, OpFoldResult from,
-                      int64_t width, Value acc) {
-  int64_t rows = cast<RankedTensorType>(acc.getType()).getDimSize(0);
-  Window columns = Window(2).range(1, from, b.getIndexAttr(width));
-  MatrixTile unscaled;
-  unscaled.data = b.slice(w.data, columns);
-  Value partial = emitDot(b, b.slice(x, columns), unscaled,
-                          b.filled({rows, w.rows()}, b.f32(0)));
-  Value wScale = b.widen(b.scalar(w.scales, block));
-  Value xScale = xScales.ofBlock(b, block);
-  AffineMap all = b.getMultiDimIdentityMap(2), row = b.map(2, b.loop(0));
-  return b.generic("pp", {partial, xScale}, acc, {all, row, all},
+/// Rows of activations of more inputs are not widened first: they would not fit
+/// the temporaries of a kernel.
+static constexpr int64_t kWidenedInputs = 1 << 15;
+
+/// FP8 as bf16, which holds each of its numbers, in a temporary.
+static Value emitWidened(TileBuilder &b, Value x) {
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(x.getType()).getShape();
+  Value place = b.temporary(shape, b.getBF16Type());
+  return b.elementwise(x, place, [&](ValueRange args) {
+    return b.round(b.widen(args[0]), b.getBF16Type());
+  });
+}
+
+/// Columns `[first, first + blocks * width)` of a matrix as `[rows, blocks,
+/// width]`.
+static Value blocksOf(TileBuilder &b, Value matrix, int64_t first,
+                      int64_t blocks, int64_t width) {
+  auto type = cast<RankedTensorType>(matrix.getType());
+  Value columns =
+      b.slice(matrix, Window(2).range(1, b.getIndexAttr(first),
+                                      b.getIndexAttr(blocks * width)));
+  auto split = RankedTensorType::get({type.getDimSize(0), blocks, width},
+                                     type.getElementType());
+  SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
+  return tensor::ExpandShapeOp::create(b, split, columns, groups);
+}
+
+/// `acc[t, o] += sum_g (sum_k x[t, g, k] * w[o, g, k]) * xScale[t, g] *
+/// wScale[g]` over `blocks` blocks of `width` inputs, the first of which is
+/// number `block` and begins at column `first`.
+static Value addBlocks(TileBuilder &b, Value x, const RowScales &xScales,
+                       const MatrixTile &w, int64_t block, int64_t first,
+                       int64_t blocks, int64_t width, Value acc) {
+  AffineExpr t = b.loop(0), o = b.loop(1), g = b.loop(2), k = b.loop(3);
+  Value xScale = xScales.ofBlocks(b, block, blocks);
+  Value wScale = b.slice(w.scales, Window(1).range(0, b.getIndexAttr(block),
+                                                   b.getIndexAttr(blocks)));
+  SmallVector<AffineExpr> rowAndBlock = {t, g};
+  if (xScales.rowDim == 1)
+    std::swap(rowAndBlock[0], rowAndBlock[1]);
+  return b.generic("pprr",
+                   {blocksOf(b, x, first, blocks, width),
+                    blocksOf(b, w.data, first, blocks, width), xScale, wScale},
+                   acc,
+                   {b.map(4, {t, g, k}), b.map(4, {o, g, k}),
+                    b.map(4, rowAndBlock), b.map(4, g), b.map(4, {t, o})},
                    [&](ValueRange args) -> Value {
-                     Value y =
-                         arith::MulFOp::create(b, args[0], b.widen(args[1]));
-                     y = arith::MulFOp::create(b, y, wScale);
-                     return arith::AddFOp::create(b, args[2], y);
+                     Value product = arith::MulFOp::create(b, b.widen(args[0]),
+                                                           b.widen(args[1]));
+                     Value scale = arith::MulFOp::create(b, b.widen(args[2]),
+                                                         b.widen(args[3]));
+                     return math::FmaOp::create(b, product, scale, args[4]);
                    });
 }
 
 Value deepseek::emitScaledSum(TileBuilder &b, Value x, const RowScales &xScales,
                               const MatrixTile &w, int64_t rows) {
   int64_t inputs = w.columns(), width = w.blockColumns;
-  int64_t whole = inputs / width;
-  auto step = [&](Value block, ValueRange carried) -> SmallVector<Value> {
-    return {addBlock(b, x, xScales, w, block, b.mul(block, width), width,
-                     carried[0])};
-  };
-  Value zero = b.filled({rows, w.rows()}, b.f32(0));
-  Value sum =
-      b.serial(b.getIndexAttr(0), b.getIndexAttr(whole), 1, zero, step).front();
-  if (int64_t left = inputs % width)
-    sum = addBlock(b, x, xScales, w, b.index(whole),
-                   b.getIndexAttr(whole * width), left, sum);
+  int64_t whole = inputs / width, left = inputs % width;
+  Value wide = inputs > kWidenedInputs ? x : emitWidened(b, x);
+  Value sum = b.filled({rows, w.rows()}, b.f32(0));
+  if (whole)
+    sum = addBlocks(b, wide, xScales, w, 0, 0, whole, width, sum);
+  if (left)
+    sum = addBlocks(b, wide, xScales, w, whole, whole * width, 1, left, sum);
   return sum;
 }
 
-/// `emitProduct` of scaled operands, for the first `rows` rows of `x`.
-static Value emitScaledProduct(TileBuilder &b, Value x,
-                               const RowScales &xScales, const MatrixTile &w,
-                               Value out, OpFoldResult rows) {
-  return forRowBlocks(b, x, out, b.toValue(rows),
-                      [&](Value part, OpFoldResult row, int64_t count) {
-                        RowScales scales =
-                            xScales.rows(b, row, b.getIndexAttr(count));
-                        return emitScaledSum(b, part, scales, w, count);
-                      });
+Value deepseek::emitScaledProduct(TileBuilder &b, Value x,
+                                  const RowScales &xScales,
+                                  ArrayRef<MatrixTile> weights, Value out,
+                                  Value count, Combine combine) {
+  auto compute = [&](Value part, OpFoldResult row, int64_t rows,
+                     const MatrixTile &w) {
+    RowScales scales = xScales.rows(b, row, b.getIndexAttr(rows));
+    return emitScaledSum(b, part, scales, w, rows);
+  };
+  auto unpack = [&](const MatrixTile &w) {
+    MatrixTile wide = w;
+    wide.data = emitWidened(b, w.data);
+    return wide;
+  };
+  return emitProduct(b, x, weights, out, count, combine, {compute, unpack});
 }
+
+/// The first of one sum.
+static Value onlySum(ValueRange sums) { return sums.front(); }
 
 bool deepseek::isScaledByRow(Value x) {
   return blockSize(cast<RankedTensorType>(x.getType()), 0) == 1;
@@ -307,7 +345,8 @@ static SmallVector<Value> lowerScaledLinear(TileBuilder &b, ScaledLinearOp op) {
         Window window = Window(2).range(1, at[0], b.getIndexAttr(tile));
         Value part = emitScaledProduct(
             b, x, RowScales(op.getX(), op.getXScale()),
-            w.tile(b, {}, at[0], tile), b.slice(shared, window), b.size(x, 0));
+            w.tile(b, {}, at[0], tile), b.slice(shared, window),
+            b.toValue(b.size(x, 0)), onlySum);
         return Part{window, part};
       })};
 }
@@ -335,7 +374,8 @@ static SmallVector<Value> lowerScaledGroupedLinear(TileBuilder &b,
         Value part = emitScaledProduct(
             b, b.slice(x, rows),
             RowScales(op.getX(), op.getXScale()).rows(b, begin, count),
-            w.tile(b, at[1], at[0], tile), b.slice(shared, window), count);
+            w.tile(b, at[1], at[0], tile), b.slice(shared, window), count,
+            onlySum);
         return Part{window, part};
       })};
 }

@@ -38,8 +38,8 @@ struct RowScales {
   RowScales(Value x, Value scales);
 
   RowScales rows(TileBuilder &b, OpFoldResult first, OpFoldResult count) const;
-  /// Those of all rows in a block of inputs.
-  Value ofBlock(TileBuilder &b, Value block) const;
+  /// Those of all rows in `count` blocks of inputs.
+  Value ofBlocks(TileBuilder &b, int64_t first, int64_t count) const;
 
   Value scales;
   int64_t rowDim; ///< 1 if group-major
@@ -49,6 +49,11 @@ struct RowScales {
 /// rows: f32 `[rows, outputs]`.
 Value emitScaledSum(TileBuilder &b, Value x, const RowScales &xScales,
                     const MatrixTile &w, int64_t rows);
+
+/// `emitProduct` of scaled operands.
+Value emitScaledProduct(TileBuilder &b, Value x, const RowScales &xScales,
+                        ArrayRef<MatrixTile> weights, Value out, Value count,
+                        Combine combine);
 
 } // namespace mlir::deepseek
 

@@ -13,6 +13,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -56,6 +57,42 @@ static OpOperand *operandOf(linalg::GenericOp op, Value value) {
 
 std::optional<Fp8Table> Fp8Table::match(linalg::GenericOp op, unsigned dim,
                                         int64_t size) {
+  if (ShapedType::isDynamic(size) || size % kStep != 0)
+    return std::nullopt;
+  std::optional<Fp8Table> table = matchScaled(op, dim, size);
+  if (!table)
+    table = matchPlain(op);
+  // The weights of a look-up are neighbours; where outputs are the lanes they
+  // are looked up outside of any sum.
+  bool inLanes = linalg::isParallelIterator(op.getIteratorTypesArray()[dim]);
+  if (!table || !isContiguous(op, *table->data, dim) ||
+      (inLanes && op.getNumReductionLoops() != 0))
+    return std::nullopt;
+  return table;
+}
+
+/// The one e4m3 operand that is widened.
+std::optional<Fp8Table> Fp8Table::matchPlain(linalg::GenericOp op) {
+  Fp8Table table;
+  for (auto widened : op.getRegion().front().getOps<arith::ExtFOp>()) {
+    if (!widened.getType().isF32() ||
+        !isa<Float8E4M3FNType>(widened.getIn().getType()))
+      continue;
+    if (table.data)
+      return std::nullopt;
+    table.data = operandOf(op, widened.getIn());
+    table.widened = widened;
+    for (Operation *user : widened->getUsers())
+      if (isa<arith::TruncFOp>(user) && user->getResult(0).getType().isBF16())
+        table.rounded = user;
+    if (!table.data)
+      return std::nullopt;
+  }
+  return table.data ? std::optional(table) : std::nullopt;
+}
+
+std::optional<Fp8Table> Fp8Table::matchScaled(linalg::GenericOp op,
+                                              unsigned dim, int64_t size) {
   Fp8Table table;
   for (auto truncate : op.getRegion().front().getOps<arith::TruncFOp>()) {
     auto product = truncate.getIn().getDefiningOp<arith::MulFOp>();
@@ -71,8 +108,7 @@ std::optional<Fp8Table> Fp8Table::match(linalg::GenericOp op, unsigned dim,
     table.product = product;
     table.rounded = truncate;
   }
-  if (!table.data || !table.scales || ShapedType::isDynamic(size) ||
-      size % kStep != 0)
+  if (!table.data || !table.scales)
     return std::nullopt;
   auto type = dyn_cast<MemRefType>(table.scales->get().getType());
   AffineMap map = op.getMatchingIndexingMap(table.scales);
@@ -105,6 +141,8 @@ static Value codeValues(OpBuilder &b, Location loc, int64_t first) {
 }
 
 void Fp8Table::emitTables(OpBuilder &b, Location loc) {
+  if (!scales)
+    return;
   auto index = [&](int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value).getResult();
   };
@@ -151,6 +189,25 @@ static Value interleave(OpBuilder &builder, Location loc, Value a, Value b,
   return vector::ShuffleOp::create(builder, loc, a, b, mask);
 }
 
+/// 64 bytes of the table of a block, or of the constant table, from `offset`
+/// on.
+Value Fp8Table::part(OpBuilder &b, Location loc, Value block,
+                     int64_t offset) const {
+  auto bytes = VectorType::get(kStep, b.getI8Type());
+  if (scales) {
+    Value at = arith::ConstantIndexOp::create(b, loc, offset);
+    return vector::LoadOp::create(b, loc, bytes, tables, ValueRange{block, at});
+  }
+  SmallVector<int8_t> values;
+  for (int64_t code = offset % kCodes; int64_t(values.size()) < kStep; ++code) {
+    APFloat value(APFloat::Float8E4M3FN(), APInt(8, code));
+    uint32_t bits = llvm::bit_cast<uint32_t>(value.convertToFloat());
+    values.push_back(int8_t(bits >> (offset < kCodes ? 24 : 16)));
+  }
+  return arith::ConstantOp::create(
+      b, loc, DenseElementsAttr::get(bytes, ArrayRef<int8_t>(values)));
+}
+
 SmallVector<Value> Fp8Table::lookUp(OpBuilder &b, Location loc,
                                     ValueRange indices, Value position) const {
   auto bytes = VectorType::get(kStep, b.getI8Type());
@@ -169,12 +226,11 @@ SmallVector<Value> Fp8Table::lookUp(OpBuilder &b, Location loc,
   codes = vector::ShuffleOp::create(b, loc, codes, codes, transpose);
   codes = cast(bytes, codes);
 
-  Value block = arith::DivUIOp::create(
-      b, loc, position, arith::ConstantIndexOp::create(b, loc, blockSize));
-  auto table = [&](int64_t offset) -> Value {
-    Value at = arith::ConstantIndexOp::create(b, loc, offset);
-    return vector::LoadOp::create(b, loc, bytes, tables, ValueRange{block, at});
-  };
+  Value block;
+  if (scales)
+    block = arith::DivUIOp::create(
+        b, loc, position, arith::ConstantIndexOp::create(b, loc, blockSize));
+  auto table = [&](int64_t offset) { return part(b, loc, block, offset); };
   // The instruction ignores the sign bits of its indices.
   auto find = [&](int64_t offset) -> Value {
     return LLVM::CallIntrinsicOp::create(

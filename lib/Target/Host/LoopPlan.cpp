@@ -69,6 +69,7 @@ public:
   LoopPlan run() {
     findCombiner();
     chooseVectorLoop();
+    findScaledSum();
     chooseJam();
     return plan;
   }
@@ -78,6 +79,8 @@ private:
   bool fits(unsigned dim);
   bool bodyIsElementwise();
   void chooseVectorLoop();
+  bool isInvariant(Value value);
+  void findScaledSum();
   void chooseJam();
   Block &body() { return op.getRegion().front(); }
   bool isReduction(unsigned dim) {
@@ -157,6 +160,32 @@ void LoopPlanner::chooseVectorLoop() {
       return;
     }
   }
+}
+
+/// Whether a value of the body is the same all along the vector loop.
+bool LoopPlanner::isInvariant(Value value) {
+  if (value.getParentRegion() != &op.getRegion())
+    return true;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    OpOperand *operand = op.getMatchingOpOperand(argument);
+    return op.isDpsInput(operand) &&
+           !op.getMatchingIndexingMap(operand).isFunctionOfDim(
+               *plan.vectorLoop);
+  }
+  Operation *producer = value.getDefiningOp();
+  return !isa<linalg::IndexOp>(producer) &&
+         llvm::all_of(producer->getOperands(),
+                      [&](Value operand) { return isInvariant(operand); });
+}
+
+void LoopPlanner::findScaledSum() {
+  if (!plan.vectorLoop || !isReduction(*plan.vectorLoop) ||
+      plan.combiner != Combiner::Add)
+    return;
+  auto fma = body().getTerminator()->getOperand(0).getDefiningOp<math::FmaOp>();
+  auto product = fma ? fma.getA().getDefiningOp<arith::MulFOp>() : nullptr;
+  if (product && product->hasOneUse() && isInvariant(fma.getB()))
+    plan.scaledSum = fma;
 }
 
 /// Sums share operands between neighbouring outputs: unroll up to two parallel

@@ -28,6 +28,10 @@ struct LoopPlan {
   SmallVector<unsigned> jamDims;
   SmallVector<int64_t> jamFactor;
   Combiner combiner = Combiner::None;
+  /// `fma(a * b, s, accumulator)` where `s` is the same all along the vector
+  /// loop, or null: a sum of scaled blocks. The vector loop then adds up the
+  /// products of a block alone, and each lane's sum is scaled and added once.
+  Operation *scaledSum = nullptr;
 };
 
 LoopPlan planLoops(linalg::GenericOp op);

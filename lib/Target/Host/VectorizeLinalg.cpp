@@ -12,7 +12,7 @@
 // sum are computed at once (kJam) to reuse what they share; that changes no
 // result. An op outside of any scf.forall gets one around its outermost loop.
 //
-// Scaled FP8 weights are looked up in tables where the chip can (Fp8Table.h).
+// FP8 weights are looked up in tables where the chip can (Fp8Table.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -68,6 +68,8 @@ private:
   void emitPrefetches(const Values &base);
   void selectOutput(const Values &base, int64_t number);
   Values weightsOf(const Values &base, int64_t outputs);
+  Values addScaled(const Values &base, const Values &sums, Values carried);
+  Value emitScalar(Value value, IRMapping &map);
   void emitScalarLoops();
   Values emitVectorLoop(unsigned dim, Values carried,
                         function_ref<Values(Values, Value mask)> body);
@@ -91,6 +93,11 @@ private:
   bool isReduction(unsigned dim) {
     return linalg::isReductionIterator(op.getIteratorTypesArray()[dim]);
   }
+  /// Whether `bodyOp` is left to addScaled and to the fma of the products.
+  bool isOfScaledSum(Operation &bodyOp) {
+    return &bodyOp == scaledSum || bodyOp.getResult(0) == scaledSum.getA() ||
+           bodyOp.getResult(0) == scaledSum.getB();
+  }
   SmallVector<unsigned> dimsWhere(bool reduction, bool withVectorLoop);
 
   OpBuilder &b;
@@ -103,6 +110,7 @@ private:
   SmallVector<unsigned> jamDims;
   SmallVector<int64_t> jamFactor; // 1 in the loop over the rest
   Combiner combiner = Combiner::None;
+  math::FmaOp scaledSum;
   std::optional<Fp8Table> table;
   Value weight; // 16 weights found in the table, for the body
 };
@@ -279,9 +287,13 @@ SmallVector<Value> GenericLowering::evaluateBody(ArrayRef<Value> accumulators,
     if (value)
       map.map(argument, value);
   for (Operation &bodyOp : body().without_terminator()) {
+    if (vector && scaledSum && isOfScaledSum(bodyOp))
+      continue;
     if (weight && table->replaces(bodyOp))
       continue;
-    if (weight && &bodyOp == table->rounded)
+    if (weight && table->isValue(bodyOp))
+      map.map(bodyOp.getResult(0), weight);
+    else if (weight && &bodyOp == table->rounded)
       map.map(bodyOp.getResult(0), table->asBF16(b, loc, weight));
     else if (weight && table->isWidened(bodyOp))
       map.map(bodyOp.getResult(0), weight);
@@ -289,6 +301,12 @@ SmallVector<Value> GenericLowering::evaluateBody(ArrayRef<Value> accumulators,
       b.clone(bodyOp, map);
     else
       map.map(bodyOp.getResult(0), emitBodyOp(bodyOp, map, vector));
+  }
+  if (vector && scaledSum) {
+    auto product = scaledSum.getA().getDefiningOp<arith::MulFOp>();
+    return {math::FmaOp::create(b, loc, map.lookup(product.getLhs()),
+                                map.lookup(product.getRhs()),
+                                accumulators.front())};
   }
   Values results;
   for (Value yielded : body().getTerminator()->getOperands()) {
@@ -531,6 +549,38 @@ SmallVector<Value> GenericLowering::emitSumStep(const Values &base,
   return carried;
 }
 
+/// A value of the body that is the same for all lanes, at the current indices.
+Value GenericLowering::emitScalar(Value value, IRMapping &map) {
+  if (value.getParentRegion() != &op.getRegion())
+    return value;
+  if (Value known = map.lookupOrNull(value))
+    return known;
+  Value result;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    result = load(*op.getMatchingOpOperand(argument), Value(), false);
+  } else {
+    Operation *producer = value.getDefiningOp();
+    for (Value operand : producer->getOperands())
+      emitScalar(operand, map);
+    result = b.clone(*producer, map)->getResult(0);
+  }
+  map.map(value, result);
+  return result;
+}
+
+/// The sums of a block, times its scale, added to those of the blocks before.
+SmallVector<Value> GenericLowering::addScaled(const Values &base,
+                                              const Values &sums,
+                                              Values carried) {
+  for (auto [number, total] : llvm::enumerate(carried)) {
+    selectOutput(base, number);
+    IRMapping map;
+    Value scale = splat(emitScalar(scaledSum.getB(), map));
+    total = math::FmaOp::create(b, loc, sums[number], scale, total);
+  }
+  return carried;
+}
+
 /// 16 partial results per output, several outputs at once.
 void GenericLowering::emitVectorReductionLeaf() {
   OpOperand &output = *op.getDpsInitsMutable().begin();
@@ -543,10 +593,14 @@ void GenericLowering::emitVectorReductionLeaf() {
   auto leaf = [&](Values carried, Value mask) {
     return emitSumStep(base, carried, mask);
   };
-  partial =
-      emitReductionLoops(dimsWhere(true, false), partial, [&](Values carried) {
-        return emitVectorLoop(*vectorLoop, carried, leaf);
-      });
+  auto sum = [&](Values carried) {
+    if (!scaledSum)
+      return emitVectorLoop(*vectorLoop, carried, leaf);
+    Values block =
+        emitVectorLoop(*vectorLoop, Values(outputs, identity(element)), leaf);
+    return addScaled(base, block, carried);
+  };
+  partial = emitReductionLoops(dimsWhere(true, false), partial, sum);
   for (int64_t number = 0; number < outputs; ++number) {
     selectOutput(base, number);
     Value start = load(output, Value(), false);
@@ -584,6 +638,7 @@ void GenericLowering::run() {
   jamDims = plan.jamDims;
   jamFactor = plan.jamFactor;
   combiner = plan.combiner;
+  scaledSum = cast_or_null<math::FmaOp>(plan.scaledSum);
   if (vectorLoop && hasByteTables(op))
     table = Fp8Table::match(op, *vectorLoop, staticSizes[*vectorLoop]);
   if (table)

@@ -31,13 +31,14 @@ func.func @dequantize(%q: !x, %s: tensor<?x2xf32>, %out: tensor<?x192xbf16>) -> 
   return %y : tensor<?x192xbf16>
 }
 
-// A partial sum per block of inputs, scaled, added: one whole block, one of 64.
 // CHECK-LABEL: func.func @scaled_linear
-// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins({{.*}}tensor<4x128xf8E4M3FN>, tensor<64x128xf8E4M3FN>)
-// CHECK: arith.mulf
-// CHECK: arith.mulf
-// CHECK: arith.addf
-// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins({{.*}}tensor<4x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+// Few rows: widened once, then the whole block of 128 inputs and the ragged one of 64.
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins({{.*}}tensor<4x1x128xbf16>, tensor<64x1x128xf8E4M3FN>, tensor<4x1xf32>, tensor<1xf32>)
+// CHECK: %[[PRODUCT:.*]] = arith.mulf
+// CHECK: %[[SCALE:.*]] = arith.mulf
+// CHECK: math.fma %[[PRODUCT]], %[[SCALE]]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins({{.*}}tensor<4x1x64xbf16>, tensor<64x1x64xf8E4M3FN>, tensor<4x1xf32>, tensor<1xf32>)
 func.func @scaled_linear(%x: !x, %xs: tensor<?x2xf32>, %w: !w, %ws: tensor<1x2xf32>, %out: tensor<?x64xbf16>) -> tensor<?x64xbf16> {
   %y = deepseek.scaled_linear %x, %xs, %w, %ws : (!x, tensor<?x2xf32>, !w, tensor<1x2xf32>) -> tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>

@@ -162,3 +162,81 @@ module attributes {deepseek.target = "host:znver4"} {
     return
   }
 }
+
+// -----
+
+// A sum of scaled blocks: products are added in the lanes of a block alone, whose sum is
+// then scaled and added once.
+// CHECK-LABEL: func.func @scaled_blocks
+// CHECK-SAME: %[[X:.*]]: memref<3x128xbf16>, %[[W:.*]]: memref<3x128xbf16>, %[[S:.*]]: memref<3xf32>
+// CHECK: scf.for %[[G:.*]] = %{{.*}} iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (vector<16xf32>)
+// CHECK: %[[SUM:.*]] = scf.for %{{.*}} iter_args(%[[A:.*]] = %{{.*}}) -> (vector<16xf32>)
+// CHECK-NOT: arith.mulf
+// CHECK: math.fma %{{.*}}, %{{.*}}, %[[A]] : vector<16xf32>
+// CHECK: %[[SCALE:.*]] = memref.load %[[S]][%[[G]]]
+// CHECK: %[[SCALES:.*]] = vector.broadcast %[[SCALE]]
+// CHECK: math.fma %[[SUM]], %[[SCALES]], %[[TOTAL]] : vector<16xf32>
+// CHECK: vector.shuffle
+func.func @scaled_blocks(%x: memref<3x128xbf16>, %w: memref<3x128xbf16>, %s: memref<3xf32>, %y: memref<f32>) {
+  linalg.generic {indexing_maps = [affine_map<(g, k) -> (g, k)>, affine_map<(g, k) -> (g, k)>,
+                                   affine_map<(g, k) -> (g)>, affine_map<(g, k) -> ()>],
+                  iterator_types = ["reduction", "reduction"]}
+      ins(%x, %w, %s : memref<3x128xbf16>, memref<3x128xbf16>, memref<3xf32>) outs(%y : memref<f32>) {
+  ^bb0(%a: bf16, %b: bf16, %c: f32, %acc: f32):
+    %wa = arith.extf %a : bf16 to f32
+    %wb = arith.extf %b : bf16 to f32
+    %product = arith.mulf %wa, %wb : f32
+    %sum = math.fma %product, %c, %acc : f32
+    linalg.yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+// Weights without a scale are looked up in a constant table; the activations are not.
+module attributes {deepseek.target = "host:znver4"} {
+  // CHECK-LABEL: func.func @plain_weights
+  // CHECK-SAME: %[[X:.*]]: memref<128xbf16>, %[[W:.*]]: memref<128xf8E4M3FN>
+  // CHECK-NOT: memref.alloca
+  // CHECK: vector.load %[[W]]{{.*}}, vector<64xf8E4M3FN>
+  // CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.avx512.vpermi2var.qi.512"
+  // CHECK: %[[FIRST:.*]] = vector.bitcast %{{.*}} : vector<32xi16> to vector<16xf32>
+  // CHECK: %[[LOADED:.*]] = vector.load %[[X]]{{.*}}, vector<16xbf16>
+  // CHECK: %[[WIDE:.*]] = arith.extf %[[LOADED]]
+  // CHECK: math.fma %[[WIDE]], %[[FIRST]]
+  // CHECK-COUNT-3: math.fma
+  func.func @plain_weights(%x: memref<128xbf16>, %w: memref<128xf8E4M3FN>, %y: memref<f32>) {
+    linalg.generic {indexing_maps = [affine_map<(k) -> (k)>, affine_map<(k) -> (k)>, affine_map<(k) -> ()>],
+                    iterator_types = ["reduction"]}
+        ins(%x, %w : memref<128xbf16>, memref<128xf8E4M3FN>) outs(%y : memref<f32>) {
+    ^bb0(%a: bf16, %b: f8E4M3FN, %acc: f32):
+      %wa = arith.extf %a : bf16 to f32
+      %wb = arith.extf %b : f8E4M3FN to f32
+      %sum = math.fma %wa, %wb, %acc : f32
+      linalg.yield %sum : f32
+    }
+    return
+  }
+
+  // Where outputs are the lanes, each step of the sum meets other weights: no look-up.
+  // CHECK-LABEL: func.func @transposed_plain_weights
+  // CHECK-NOT: vpermi2var
+  // CHECK: scf.for
+  // CHECK: vector.load %{{.*}} : memref<8x128xf8E4M3FN>, vector<16xf8E4M3FN>
+  // CHECK: math.fma
+  // CHECK-NOT: vpermi2var
+  // CHECK: return
+  func.func @transposed_plain_weights(%x: memref<8xbf16>, %w: memref<8x128xf8E4M3FN>, %y: memref<128xf32>) {
+    linalg.generic {indexing_maps = [affine_map<(i, o) -> (i)>, affine_map<(i, o) -> (i, o)>, affine_map<(i, o) -> (o)>],
+                    iterator_types = ["reduction", "parallel"]}
+        ins(%x, %w : memref<8xbf16>, memref<8x128xf8E4M3FN>) outs(%y : memref<128xf32>) {
+    ^bb0(%a: bf16, %b: f8E4M3FN, %acc: f32):
+      %wa = arith.extf %a : bf16 to f32
+      %wb = arith.extf %b : f8E4M3FN to f32
+      %sum = math.fma %wa, %wb, %acc : f32
+      linalg.yield %sum : f32
+    }
+    return
+  }
+}
