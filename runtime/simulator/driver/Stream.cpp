@@ -9,6 +9,11 @@
 
 using namespace dsrt::simulator;
 
+Scheduler::~Scheduler() {
+  for (Stream *stream : streams)
+    delete stream;
+}
+
 Stream *Scheduler::create() {
   auto *stream = new Stream();
   streams.insert(stream);

@@ -48,6 +48,9 @@ struct Event {
 class Scheduler {
 public:
   explicit Scheduler(uint64_t seed) : random(seed) {}
+  ~Scheduler();
+  Scheduler(const Scheduler &) = delete;
+  Scheduler &operator=(const Scheduler &) = delete;
 
   Stream *create();
   /// Runs what is pending in the stream first.

@@ -9,6 +9,7 @@
 #include "runtime/simulator/machine/Warp.h"
 #include "runtime/simulator/machine/Launch.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -22,8 +23,7 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
       std::aligned_alloc(64, std::max<size_t>(bytes, 64))));
   if (!registers)
     throw std::bad_alloc();
-  std::memcpy(registers.get(), kernel.registers.data(),
-              kernel.registers.size());
+  std::copy(kernel.registers.begin(), kernel.registers.end(), registers.get());
   local.resize(kernel.localBytes * kLanes);
   stack.push_back({0, static_cast<CodeIndex>(code.size()), lanes});
 }

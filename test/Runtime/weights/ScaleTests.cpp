@@ -379,7 +379,6 @@ int testScaleSpeed(const std::string &temp) {
       "checked at {:.1f} GB/s, read at {:.1f} GB/s, at best; {:.0f} % in "
       "the median round\n",
       bytes / check * 1e-9, bytes / read * 1e-9, median * 100);
-  fmt::print("at half the speed of reading or more: {}\n", median >= 0.5);
   return 0;
 }
 
