@@ -1,29 +1,32 @@
 //===- Stream.cpp - Work in the order of streams --------------------------===//
 //
 // A stream's first piece of work may run when it is ready; of the streams that
-// have one, the generator picks.
+// have one, the generator picks. Their order is that of their creation: one
+// seed gives one order in every process.
 //
 //===----------------------------------------------------------------------===//
 
 #include "runtime/simulator/driver/Stream.h"
 
+#include <algorithm>
+
 using namespace dsrt::simulator;
 
-Scheduler::~Scheduler() {
-  for (Stream *stream : streams)
-    delete stream;
+Stream *Scheduler::create() {
+  streams.push_back(std::make_unique<Stream>());
+  return streams.back().get();
 }
 
-Stream *Scheduler::create() {
-  auto *stream = new Stream();
-  streams.insert(stream);
-  return stream;
+bool Scheduler::knows(Stream *stream) const {
+  return std::any_of(streams.begin(), streams.end(),
+                     [&](const auto &known) { return known.get() == stream; });
 }
 
 void Scheduler::destroy(Stream *stream) {
   runUntil([&] { return stream->pending.empty(); });
-  streams.erase(stream);
-  delete stream;
+  streams.erase(
+      std::find_if(streams.begin(), streams.end(),
+                   [&](const auto &known) { return known.get() == stream; }));
 }
 
 void Scheduler::enqueue(Stream *stream, Operation operation) {
@@ -35,11 +38,11 @@ void Scheduler::enqueue(Stream *stream, Operation operation) {
 
 bool Scheduler::runOne() {
   std::vector<Stream *> able;
-  for (Stream *stream : streams)
+  for (const std::unique_ptr<Stream> &stream : streams)
     if (!stream->pending.empty()) {
       const Operation &first = stream->pending.front();
       if (!first.ready || first.ready())
-        able.push_back(stream);
+        able.push_back(stream.get());
     }
   if (able.empty())
     return false;
@@ -50,7 +53,7 @@ bool Scheduler::runOne() {
     if (operation.run)
       operation.run();
   } catch (...) {
-    for (Stream *other : streams)
+    for (const std::unique_ptr<Stream> &other : streams)
       other->pending.clear();
     throw;
   }
@@ -68,7 +71,7 @@ void Scheduler::runAll() {
 }
 
 void Scheduler::endCapture(const std::shared_ptr<Graph> &graph) {
-  for (Stream *stream : streams)
+  for (const std::unique_ptr<Stream> &stream : streams)
     if (stream->capture == graph)
       stream->capture.reset();
 }

@@ -15,7 +15,6 @@
 #include <functional>
 #include <memory>
 #include <random>
-#include <set>
 #include <vector>
 
 namespace dsrt::simulator {
@@ -48,14 +47,13 @@ struct Event {
 class Scheduler {
 public:
   explicit Scheduler(uint64_t seed) : random(seed) {}
-  ~Scheduler();
   Scheduler(const Scheduler &) = delete;
   Scheduler &operator=(const Scheduler &) = delete;
 
   Stream *create();
   /// Runs what is pending in the stream first.
   void destroy(Stream *stream);
-  bool knows(Stream *stream) const { return streams.count(stream) != 0; }
+  bool knows(Stream *stream) const;
 
   /// Appends to the stream, or to the graph that it captures.
   void enqueue(Stream *stream, Operation operation);
@@ -69,7 +67,7 @@ public:
   bool runOne();
 
 private:
-  std::set<Stream *> streams;
+  std::vector<std::unique_ptr<Stream>> streams; // in the order of creation
   std::mt19937_64 random;
 };
 

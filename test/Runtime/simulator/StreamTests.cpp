@@ -205,7 +205,39 @@ static void testExtendedLaunch(Streams &s) {
          fmt::format("got {}", b.read<uint32_t>()[9]));
 }
 
+/// The order in which a new device runs a kernel on each of some streams. They
+/// lie in memory as 'freed' others did before them.
+static std::vector<uint32_t> orderOf(const std::string &text,
+                                     const std::vector<unsigned> &freed) {
+  expectSuccess(driver().cuDevicePrimaryCtxReset_v2(0), "reset");
+  PtxModule module(text);
+  CUfunction append = module.function("append");
+  std::vector<CUstream> streams(freed.size());
+  for (CUstream &stream : streams)
+    expectSuccess(driver().cuStreamCreate(&stream, 1), "cuStreamCreate");
+  for (unsigned i : freed)
+    expectSuccess(driver().cuStreamDestroy_v2(streams[i]), "cuStreamDestroy");
+  for (CUstream &stream : streams)
+    expectSuccess(driver().cuStreamCreate(&stream, 1), "cuStreamCreate");
+  Buffer list(std::vector<uint32_t>(1 + streams.size()));
+  for (uint32_t i = 0; i < streams.size(); ++i) {
+    void *arguments[] = {&list.address, &i};
+    expectSuccess(driver().cuLaunchKernel(append, 1, 1, 1, 1, 1, 1, 0,
+                                          streams[i], arguments, nullptr),
+                  "cuLaunchKernel");
+  }
+  return list.read<uint32_t>();
+}
+
+static void testSeed(const std::string &folder) {
+  std::string text = readFile(folder + "/streams.ptx");
+  report("one seed gives one order, wherever the streams lie",
+         orderOf(text, {0, 1, 2, 3, 4}) == orderOf(text, {4, 2, 0, 3, 1}),
+         "it gave two");
+}
+
 void testStreams(const std::string &folder) {
+  testSeed(folder);
   testQueries();
   testMemoryAccounts();
   Streams streams(folder);
