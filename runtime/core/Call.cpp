@@ -23,10 +23,39 @@ dsrt_status dsrt_parallel(dsrt_call *call, dsrt_range range, void *context,
   return DSRT_OK;
 }
 
+/// Code for the host has no use for these, and no device to do it.
+static dsrt_status failWithoutDevice(dsrt_call *call, const char *function) {
+  call->failure =
+      fmt::format("the model calls {}, but runs on no device", function);
+  return DSRT_UNSUPPORTED;
+}
+
+int64_t dsrt_loaded_image(dsrt_call *) { return -1; }
+
+dsrt_status dsrt_launch(dsrt_call *call, int64_t, const int64_t[3],
+                        const void *const *) {
+  return failWithoutDevice(call, "dsrt_launch");
+}
+
+dsrt_status dsrt_copy(dsrt_call *call, void *, const void *, int64_t) {
+  return failWithoutDevice(call, "dsrt_copy");
+}
+
+dsrt_status dsrt_constant(dsrt_call *call, const void *, int64_t, void **) {
+  return failWithoutDevice(call, "dsrt_constant");
+}
+
+void *dsrt_scratch(dsrt_call *) { return nullptr; }
+
+dsrt_status dsrt_tensor_map(dsrt_call *call, const dsrt_tensor_map_desc *,
+                            void *) {
+  return failWithoutDevice(call, "dsrt_tensor_map");
+}
+
 namespace {
 
-/// |actual - expected| <= atol + rtol * |expected|, or the same bits. Two NaNs
-/// are close, two equal infinities too.
+/// |actual|actual - expected| <= atol + rtol * |expected|, or the same bits.
+/// Two NaNs are close, two equal infinities too.
 bool holds(const dsrt_expectation &expectation, int64_t i) {
   if (expectation.exact) {
     const int64_t bytes = dsrt::elementBytes(expectation.dtype);

@@ -144,8 +144,7 @@ Status Module::check() const {
                     0) ||
         m.weights[i].dtype == DSRT_INDEX ||
         (m.weights[i].stacked && m.weights[i].rank == 0) ||
-        m.weights[i].last_key < -1 ||
-        m.weights[i].scale_of < -1 ||
+        m.weights[i].last_key < -1 || m.weights[i].scale_of < -1 ||
         m.weights[i].scale_of >= static_cast<int64_t>(m.weight_count))
       return malformed(fmt::format("weight {} has no valid type", i));
   for (uint64_t i = 0; i < m.kernel_count; ++i)
@@ -174,6 +173,42 @@ Status Module::check() const {
         return malformed(fmt::format("entry '{}': value {} has no valid type",
                                      entry.name, k));
     }
+  }
+  return checkImages();
+}
+
+/// The tables of a module for GPUs.
+Status Module::checkImages() const {
+  auto malformed = [&](const std::string &what) {
+    return error(DSRT_MALFORMED, "'{}' is malformed: {}", file, what);
+  };
+  const dsrt_module &m = *module;
+  if (m.image_count > maxCount || m.device_kernel_count > maxCount)
+    return malformed("a table has more than 2^24 rows");
+  if ((m.image_count && !m.images) ||
+      (m.device_kernel_count && !m.device_kernels))
+    return malformed("a table is missing");
+  for (uint64_t i = 0; i < m.image_count; ++i) {
+    const dsrt_image &image = m.images[i];
+    if (!image.chip || !image.ptx || image.ptx_bytes < 1 ||
+        image.ptx[image.ptx_bytes - 1] || (image.cubin_bytes && !image.cubin))
+      return malformed(fmt::format("image {} has no chip or no PTX", i));
+  }
+  constexpr int64_t largestBlock = 1024, largestCluster = 16;
+  for (uint64_t i = 0; i < m.device_kernel_count; ++i) {
+    const dsrt_device_kernel &kernel = m.device_kernels[i];
+    bool valid = kernel.name >= 0 && kernel.location >= 0 &&
+                 kernel.image >= 0 &&
+                 kernel.image < static_cast<int64_t>(m.image_count) &&
+                 kernel.shared_bytes >= 0 && kernel.shared_bytes < 1 << 20;
+    for (int axis = 0; axis < 3; ++axis)
+      valid = valid && kernel.block[axis] >= 1 &&
+              kernel.block[axis] <= largestBlock && kernel.cluster[axis] >= 1 &&
+              kernel.cluster[axis] <= largestCluster;
+    if (!valid)
+      return malformed(fmt::format("device kernel {} has no image, no name or "
+                                   "no valid sizes",
+                                   i));
   }
   return Status();
 }

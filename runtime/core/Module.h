@@ -31,6 +31,8 @@ public:
 
   const char *string(int64_t offset) const { return module->strings + offset; }
   const char *name(const dsrt_value &value) const { return string(value.name); }
+  /// True if its kernels run on a GPU.
+  bool forDevice() const { return module->image_count > 0; }
 
   /// The entry, or null.
   const dsrt_entry *findEntry(const std::string &name) const;
@@ -39,6 +41,7 @@ private:
   Module(const dsrt_module *module, std::string path)
       : module(module), file(std::move(path)) {}
   Status check() const;
+  Status checkImages() const;
 
   const dsrt_module *module;
   std::string file;

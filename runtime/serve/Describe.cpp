@@ -73,6 +73,44 @@ std::string kernelTable(const Module &module) {
   return text;
 }
 
+/// "128", "64x2": without the ones at the end.
+std::string sizesText(const int64_t (&sizes)[3]) {
+  std::string text = fmt::format("{}", sizes[0]);
+  for (int axis = 1; axis < 3; ++axis)
+    if (sizes[axis] > 1 || (axis == 1 && sizes[2] > 1))
+      text += fmt::format("x{}", sizes[axis]);
+  return text;
+}
+
+/// The code for GPUs; nothing in a module for the host.
+std::string deviceTable(const Module &module) {
+  const dsrt_module &m = module.tables();
+  if (!module.forDevice())
+    return "";
+  std::string text = fmt::format("\nimages ({})\n", m.image_count);
+  for (uint64_t i = 0; i < m.image_count; ++i)
+    text += fmt::format(
+        "  {:<9} PTX {}{}\n", m.images[i].chip,
+        formatBytes(static_cast<double>(m.images[i].ptx_bytes)),
+        m.images[i].cubin_bytes
+            ? fmt::format(", machine code {}", formatBytes(static_cast<double>(
+                                                   m.images[i].cubin_bytes)))
+            : "");
+  text += fmt::format("\ndevice kernels ({})\n", m.device_kernel_count);
+  for (uint64_t i = 0; i < m.device_kernel_count; ++i) {
+    const dsrt_device_kernel &kernel = m.device_kernels[i];
+    text += fmt::format("  {} {} block {}", m.images[kernel.image].chip,
+                        module.string(kernel.name), sizesText(kernel.block));
+    if (std::string cluster = sizesText(kernel.cluster); cluster != "1")
+      text += fmt::format(" cluster {}", cluster);
+    if (kernel.shared_bytes)
+      text += fmt::format(" shared {} bytes", kernel.shared_bytes);
+    text += fmt::format("{} from {}\n", kernel.dependent ? " dependent" : "",
+                        module.string(kernel.location));
+  }
+  return text;
+}
+
 std::string weightTable(const Module &module, bool all) {
   const dsrt_module &m = module.tables();
   std::map<int64_t, std::pair<uint64_t, double>> byType;
@@ -173,7 +211,8 @@ Result<int> runDescribe(const Invocation &invocation) {
   }
   const Module &module = invocation.model.module();
   DSRT_TRY(print(header(module) + entryTable(module) + kernelTable(module) +
-                 weightTable(module, allWeights) + memoryPlan(module)));
+                 deviceTable(module) + weightTable(module, allWeights) +
+                 memoryPlan(module)));
   return 0;
 }
 

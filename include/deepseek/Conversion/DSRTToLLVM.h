@@ -11,6 +11,20 @@ namespace mlir::deepseek {
 /// for a processor.
 constexpr llvm::StringLiteral kCpuFeaturesGlobal = "cpu_features";
 
+// On the module of kernels after stage `device`, where the target is a GPU:
+// what the tables dsrt_image and dsrt_device_kernel of dsrt/abi.h hold.
+
+/// `[{chip = "sm_90a", ptx = "...", cubin = "..."}]`; a cubin need not be
+/// there. A module with this attribute is for GPUs.
+constexpr llvm::StringLiteral kImagesAttr = "dsrt.images";
+
+/// `[{name, location, image, block, cluster, shared_bytes, dependent}]`, the
+/// rows that launches name: strings, integers, and arrays of three integers.
+constexpr llvm::StringLiteral kDeviceKernelsAttr = "dsrt.device_kernels";
+
+/// The bytes that the launches of one kernel share, at most.
+constexpr llvm::StringLiteral kScratchBytesAttr = "dsrt.scratch_bytes";
+
 } // namespace mlir::deepseek
 
 #endif // DEEPSEEK_CONVERSION_DSRTTOLLVM_H

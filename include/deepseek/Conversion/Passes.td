@@ -49,6 +49,11 @@ def ConvertDSRTToLLVM : Pass<"convert-dsrt-to-llvm", "ModuleOp"> {
     module, by now LLVM functions, move up beside it; the weight, kernel and entry
     tables become constants behind the one exported symbol, `dsrt_module_query`
     (runtime/include/dsrt/abi.h).
+
+    Where the nested module has the attribute `dsrt.images`, the target is a GPU: its
+    functions are launchers, its attributes `dsrt.images`, `dsrt.device_kernels` and
+    `dsrt.scratch_bytes` become tables, copies are the runtime's, and so are constants,
+    which it uploads.
   }];
   let dependentDialects = ["LLVM::LLVMDialect"];
 }

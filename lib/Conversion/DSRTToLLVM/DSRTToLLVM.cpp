@@ -15,6 +15,8 @@
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 #include "dsrt/abi.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
 namespace mlir::deepseek {
 #define GEN_PASS_DEF_CONVERTDSRTTOLLVM
 #include "deepseek/Conversion/Passes.h.inc"
@@ -55,10 +57,14 @@ private:
                             ElementsAttr value);
   void addLocations();
   LogicalResult lowerEntries();
+  Attribute getBounds(func::FuncOp func, unsigned argument);
   void noteReader(ArrayRef<StringRef> names, size_t entry);
   LogicalResult appendValue(Rows &rows, Type type, StringRef name,
                             Attribute bounds, Location where);
   LogicalResult mergeKernels();
+  LogicalResult addDeviceTables(ModuleOp kernels);
+  LogicalResult addDeviceKernel(DictionaryAttr kernel, Location where);
+  LogicalResult addImage(DictionaryAttr image, Location where);
   void writeTables();
 
   int64_t intern(StringRef text);
@@ -78,6 +84,9 @@ private:
   IntegerType i64, i32;
   ModuleTables tables;
   Rows weightRows;
+  Rows deviceKernelRows;
+  SmallVector<SmallVector<Attribute>> images;
+  int64_t scratchBytes = 0;
   SmallVector<Entry> entries;
   std::string strings;
   llvm::StringMap<int64_t> interned;
@@ -135,7 +144,8 @@ LLVM::GlobalOp ModuleLowering::makeString(StringRef name, StringRef text) {
                     b.getStringAttr(terminated));
 }
 
-/// An array of structs; a field is an integer or the symbol of an address.
+/// An array of structs; a field is an integer, the symbol of an address, or
+/// unit: no address.
 LLVM::GlobalOp
 ModuleLowering::makeRecord(StringRef name, ArrayRef<Type> fields,
                            ArrayRef<ArrayRef<Attribute>> records) {
@@ -151,6 +161,8 @@ ModuleLowering::makeRecord(StringRef name, ArrayRef<Type> fields,
       Value field;
       if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute))
         field = LLVM::AddressOfOp::create(b, loc, pointer, symbol.getValue());
+      else if (isa<UnitAttr>(attribute))
+        field = LLVM::ZeroOp::create(b, loc, pointer);
       else
         field = LLVM::ConstantOp::create(b, loc, fields[column], attribute);
       array = LLVM::InsertValueOp::create(
@@ -171,6 +183,14 @@ void ModuleLowering::declareRuntime() {
   declare(kWeightsFunction, pointer, {pointer});
   declare(kWorkspaceFunction, pointer, {pointer});
   declare(kExpectFunction, i32, {pointer, pointer});
+  if (!tables.device)
+    return;
+  declare("dsrt_loaded_image", i64, {pointer});
+  declare("dsrt_launch", i32, {pointer, i64, pointer, pointer});
+  declare(kCopyFunction, i32, {pointer, pointer, pointer, i64});
+  declare(kConstantFunction, i32, {pointer, pointer, i64, pointer});
+  declare("dsrt_scratch", pointer, {pointer});
+  declare("dsrt_tensor_map", i32, {pointer, pointer, pointer});
 }
 
 //===----------------------------------------------------------------------===//
@@ -312,6 +332,16 @@ LogicalResult ModuleLowering::appendValue(Rows &rows, Type type, StringRef name,
   return success();
 }
 
+/// What the plan says of an argument. On a device a step is replayed for as
+/// long as its sizes stay the same, so one that is not read says so by the
+/// bound 0.
+Attribute ModuleLowering::getBounds(func::FuncOp func, unsigned argument) {
+  Value value = func.getArgument(argument);
+  if (tables.device && value.getType().isIndex() && value.use_empty())
+    return b.getDenseI64ArrayAttr({0});
+  return func.getArgAttr(argument, dsrt::kBoundsAttr);
+}
+
 static SmallVector<StringRef> collectReadWeights(func::FuncOp func) {
   SmallVector<StringRef> names;
   func.walk([&](dsrt::GetWeightOp get) { names.push_back(get.getWeight()); });
@@ -345,8 +375,7 @@ LogicalResult ModuleLowering::lowerEntries() {
     for (unsigned i = 0; i < func.getNumArguments(); ++i)
       if (failed(appendValue(entry.args, func.getArgument(i).getType(),
                              nameOf(func.getArgAttr(i, kNameAttr), "arg", i),
-                             func.getArgAttr(i, dsrt::kBoundsAttr),
-                             func.getLoc())))
+                             getBounds(func, i), func.getLoc())))
         return failure();
     for (unsigned i = 0; i < func.getNumResults(); ++i)
       if (failed(appendValue(
@@ -373,7 +402,8 @@ LogicalResult ModuleLowering::lowerEntries() {
   return success();
 }
 
-/// Kernels and their constants move beside the entries that call them.
+/// Kernels and their constants move beside the entries that call them. Kernels
+/// of a GPU are launchers.
 LogicalResult ModuleLowering::mergeKernels() {
   auto kernels = module.lookupSymbol<ModuleOp>(kKernelsModule);
   if (!kernels)
@@ -382,12 +412,90 @@ LogicalResult ModuleLowering::mergeKernels() {
     if (auto func = dyn_cast<LLVM::LLVMFuncOp>(op)) {
       if (!func.isExternal())
         func.setLinkage(LLVM::Linkage::Internal);
+      else if (module.lookupSymbol(func.getName())) {
+        func.erase(); // the host program has declared it
+        continue;
+      }
+    } else if (isa<gpu::BinaryOp>(op)) {
+      op.erase(); // its text is an image by now
+      continue;
     } else if (!isa<LLVM::GlobalOp>(op)) {
       return op.emitOpError("is not legal in 'kernels' after stage 'device'");
     }
     op.moveBefore(module.getBody(), module.getBody()->end());
   }
   kernels.erase();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Code for devices
+//===----------------------------------------------------------------------===//
+
+/// A row of the table of device functions.
+LogicalResult ModuleLowering::addDeviceKernel(DictionaryAttr kernel,
+                                              Location where) {
+  auto name = kernel.getAs<StringAttr>("name");
+  auto location = kernel.getAs<StringAttr>("location");
+  auto block = kernel.getAs<DenseI64ArrayAttr>("block");
+  auto cluster = kernel.getAs<DenseI64ArrayAttr>("cluster");
+  auto integer = [&](StringRef field, int64_t missing) {
+    auto value = kernel.getAs<IntegerAttr>(field);
+    return value ? value.getInt() : missing;
+  };
+  int64_t image = integer("image", -1);
+  if (!name || !location || !block || block.size() != 3 || image < 0 ||
+      image >= int64_t(images.size()) || (cluster && cluster.size() != 3))
+    return emitError(where) << "expected in '" << kDeviceKernelsAttr
+                            << "' a name, a location, an image and three sizes "
+                               "of blocks and clusters, got "
+                            << kernel;
+  deviceKernelRows.append(
+      {intern(name.getValue()), intern(location.getValue()), image});
+  llvm::append_range(deviceKernelRows, block.asArrayRef());
+  if (cluster)
+    llvm::append_range(deviceKernelRows, cluster.asArrayRef());
+  else
+    deviceKernelRows.append({1, 1, 1});
+  deviceKernelRows.append(
+      {integer("shared_bytes", 0), integer("dependent", 0)});
+  return success();
+}
+
+/// A record of the table of images, and the constants it points to.
+LogicalResult ModuleLowering::addImage(DictionaryAttr image, Location where) {
+  auto chip = image.getAs<StringAttr>("chip");
+  auto ptx = image.getAs<StringAttr>("ptx");
+  auto cubin = image.getAs<StringAttr>("cubin");
+  if (!chip || !ptx)
+    return emitError(where)
+           << "expected in '" << kImagesAttr << "' a chip and its ptx";
+  auto symbol = [](LLVM::GlobalOp global) -> Attribute {
+    return FlatSymbolRefAttr::get(global.getSymNameAttr());
+  };
+  StringRef name = chip.getValue();
+  images.push_back(
+      {symbol(makeString(("chip_" + name).str(), name)),
+       symbol(makeString(("ptx_" + name).str(), ptx.getValue())),
+       b.getI64IntegerAttr(ptx.size() + 1),
+       cubin ? symbol(makeString(("cubin_" + name).str(), cubin.getValue()))
+             : b.getUnitAttr(),
+       b.getI64IntegerAttr(cubin ? cubin.size() : 0)});
+  return success();
+}
+
+LogicalResult ModuleLowering::addDeviceTables(ModuleOp kernels) {
+  if (auto bytes = kernels->getAttrOfType<IntegerAttr>(kScratchBytesAttr))
+    scratchBytes = bytes.getInt();
+  if (auto list = kernels->getAttrOfType<ArrayAttr>(kImagesAttr))
+    for (Attribute image : list)
+      if (failed(addImage(cast<DictionaryAttr>(image), kernels.getLoc())))
+        return failure();
+  if (auto list = kernels->getAttrOfType<ArrayAttr>(kDeviceKernelsAttr))
+    for (Attribute kernel : list)
+      if (failed(
+              addDeviceKernel(cast<DictionaryAttr>(kernel), kernels.getLoc())))
+        return failure();
   return success();
 }
 
@@ -424,6 +532,12 @@ void ModuleLowering::writeTables() {
   if (auto attribute = module->getAttrOfType<DenseI64ArrayAttr>(kEosAttr))
     eos.assign(attribute.asArrayRef().begin(), attribute.asArrayRef().end());
 
+  Attribute imageTable = b.getUnitAttr();
+  if (!images.empty()) {
+    SmallVector<ArrayRef<Attribute>> rows(images.begin(), images.end());
+    imageTable = symbol(
+        makeRecord("images", {pointer, pointer, i64, pointer, i64}, rows));
+  }
   SmallVector<Attribute> record = {
       b.getI32IntegerAttr(static_cast<int32_t>(DSRT_MAGIC)),
       b.getI32IntegerAttr(DSRT_ABI_VERSION),
@@ -439,10 +553,14 @@ void ModuleLowering::writeTables() {
       number(moduleInteger(kContextAttr, 0)), number(workspace),
       number(moduleInteger(kExpertsPerTokenAttr, 0)),
       // Known when machine code is made; ds-translate fills it in.
-      symbol(makeString(kCpuFeaturesGlobal, ""))};
+      symbol(makeString(kCpuFeaturesGlobal, "")), number(scratchBytes),
+      imageTable, symbol(makeRows("device_kernels", deviceKernelRows)),
+      number(images.size()),
+      number(deviceKernelRows.size() * sizeof(int64_t) /
+             sizeof(dsrt_device_kernel))};
   SmallVector<Type> fields;
   for (Attribute field : record)
-    fields.push_back(isa<FlatSymbolRefAttr>(field)
+    fields.push_back(isa<FlatSymbolRefAttr, UnitAttr>(field)
                          ? Type(pointer)
                          : cast<IntegerAttr>(field).getType());
   LLVM::GlobalOp global = makeRecord("module_record", fields, {record});
@@ -457,7 +575,11 @@ void ModuleLowering::writeTables() {
 }
 
 LogicalResult ModuleLowering::run() {
+  auto kernels = module.lookupSymbol<ModuleOp>(kKernelsModule);
+  tables.device = kernels && kernels->hasAttr(kImagesAttr);
   declareRuntime();
+  if (kernels && failed(addDeviceTables(kernels)))
+    return failure();
   if (failed(collectWeights()))
     return failure();
   for (auto global : module.getOps<memref::GlobalOp>())

@@ -295,6 +295,12 @@ LogicalResult EntryLowering::lowerExpect(Operation *op) {
   return success();
 }
 
+static int64_t getElementBytes(Type element) {
+  return element.isIndex()
+             ? 8
+             : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8u);
+}
+
 LogicalResult EntryLowering::lowerCopy(memref::CopyOp op) {
   auto source = buffers.find(op.getSource());
   auto target = buffers.find(op.getTarget());
@@ -304,12 +310,17 @@ LogicalResult EntryLowering::lowerCopy(memref::CopyOp op) {
   if (!element.isIntOrIndexOrFloat())
     return op.emitOpError("expected elements that are numbers, got ")
            << element;
-  unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
   Value bytes = LLVM::MulOp::create(b, loc, elementCount(source->second),
-                                    constant(llvm::divideCeil(bits, 8u)));
-  LLVM::MemmoveOp::create(b, loc, makeAddress(target->second),
-                          makeAddress(source->second), bytes,
-                          /*isVolatile=*/false);
+                                    constant(getElementBytes(element)));
+  Value to = makeAddress(target->second), from = makeAddress(source->second);
+  if (tables.device) {
+    Value call = lowered.getBody().front().getArgument(0);
+    testStatus(LLVM::CallOp::create(b, loc, TypeRange{i32}, kCopyFunction,
+                                    ValueRange{call, to, from, bytes})
+                   .getResult());
+    return success();
+  }
+  LLVM::MemmoveOp::create(b, loc, to, from, bytes, /*isVolatile=*/false);
   return success();
 }
 
@@ -326,6 +337,23 @@ void EntryLowering::lowerWorkspace(Operation *op) {
   buffers[piece.getResult()] = buffer;
 }
 
+/// The address of a constant; on a device, that of its copy there, which the
+/// runtime writes into a slot on the stack.
+EntryLowering::Source EntryLowering::makeConstant(StringAttr global,
+                                                  MemRefType type) {
+  Value host = LLVM::AddressOfOp::create(b, loc, pointer, global.getValue());
+  if (!tables.device)
+    return {host};
+  Value slot = LLVM::AllocaOp::create(b, loc, pointer, pointer, constant(1), 8);
+  Value bytes =
+      constant(type.getNumElements() * getElementBytes(type.getElementType()));
+  Value call = lowered.getBody().front().getArgument(0);
+  testStatus(LLVM::CallOp::create(b, loc, TypeRange{i32}, kConstantFunction,
+                                  ValueRange{call, host, bytes, slot})
+                 .getResult());
+  return {slot, 0, /*loaded=*/true};
+}
+
 LogicalResult EntryLowering::lowerGetWeight(Operation *op) {
   auto weight = cast<dsrt::GetWeightOp>(op);
   auto type = dyn_cast<MemRefType>(weight.getType());
@@ -336,8 +364,7 @@ LogicalResult EntryLowering::lowerGetWeight(Operation *op) {
   auto index = tables.weights.find(weight.getWeight());
   auto global = tables.globals.find(weight.getWeight());
   if (global != tables.globals.end())
-    buffer.data = {
-        LLVM::AddressOfOp::create(b, loc, pointer, global->second.getValue())};
+    buffer.data = makeConstant(global->second, type);
   else if (index != tables.weights.end())
     buffer.data = {weights, index->second * 8, /*loaded=*/true};
   else
@@ -374,8 +401,7 @@ LogicalResult EntryLowering::lower(Operation *op) {
         if (!global)
           return get.emitOpError("expected a global that has a value");
         Buffer buffer;
-        buffer.data = {
-            LLVM::AddressOfOp::create(b, loc, pointer, global.getValue())};
+        buffer.data = makeConstant(global, get.getType());
         for (int64_t size : get.getType().getShape())
           buffer.sizes.push_back({{}, size});
         buffers[get.getResult()] = buffer;

@@ -14,9 +14,13 @@ namespace mlir::deepseek {
 constexpr StringLiteral kWeightsFunction = "dsrt_weights";
 constexpr StringLiteral kWorkspaceFunction = "dsrt_workspace";
 constexpr StringLiteral kExpectFunction = "dsrt_expect";
+constexpr StringLiteral kCopyFunction = "dsrt_copy";
+constexpr StringLiteral kConstantFunction = "dsrt_constant";
 
 /// What the lowering of a host function must know of the module.
 struct ModuleTables {
+  /// Buffers are memory of a device.
+  bool device = false;
   /// Index of a weight into the weight table, by symbol.
   llvm::StringMap<int64_t> weights;
   /// LLVM global that holds a weight given inline or a constant, by symbol.
@@ -66,6 +70,7 @@ private:
   LogicalResult lowerReturn(func::ReturnOp op);
   void lowerWorkspace(Operation *op);
   LogicalResult lowerGetWeight(Operation *op);
+  Source makeConstant(StringAttr global, MemRefType type);
   void testStatus(Value status);
 
   Value constant(int64_t value, unsigned width = 64);

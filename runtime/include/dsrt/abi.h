@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define DSRT_MAGIC 0x54525344u /* "DSRT", little endian */
-#define DSRT_ABI_VERSION 2u
+#define DSRT_ABI_VERSION 3u
 #define DSRT_MAX_RANK 4
 
 /* 0 is success; the codes are those of dsrt.h. */
@@ -61,7 +61,8 @@ typedef struct dsrt_value {
   int64_t rank;
   int64_t shape[DSRT_MAX_RANK]; /* -1: known when the entry is called */
   int64_t bound[DSRT_MAX_RANK]; /* the largest size the memory plan allows;
-                                   equal to shape where that is not -1 */
+                                   equal to shape where that is not -1; 0 for
+                                   an index that a device's entry ignores */
 } dsrt_value;
 DSRT_STATIC_ASSERT(sizeof(dsrt_value) == 88, "dsrt_value");
 
@@ -93,6 +94,32 @@ typedef struct dsrt_kernel {
 } dsrt_kernel;
 DSRT_STATIC_ASSERT(sizeof(dsrt_kernel) == 16, "dsrt_kernel");
 
+/* Code for one chip. A module for GPUs has at least one; the runtime loads the
+ * best that the device can run. */
+typedef struct dsrt_image {
+  const char *chip;     /* "sm_90a" */
+  const char *ptx;      /* text with its NUL */
+  uint64_t ptx_bytes;   /* the NUL included */
+  const void *cubin;    /* machine code for that chip, or null */
+  uint64_t cubin_bytes; /* 0: none */
+} dsrt_image;
+DSRT_STATIC_ASSERT(sizeof(dsrt_image) == 40, "dsrt_image");
+
+/* A device function of an image: what a launch of it needs besides grid and
+ * arguments. */
+typedef struct dsrt_device_kernel {
+  int64_t name;         /* in the image; offset into dsrt_module.strings */
+  int64_t location;     /* "file:line:column op" of the graph op; offset too */
+  int64_t image;        /* index into dsrt_module.images */
+  int64_t block[3];     /* threads of a CTA */
+  int64_t cluster[3];   /* CTAs of a cluster; 1, 1, 1: none */
+  int64_t shared_bytes; /* dynamic */
+  int64_t dependent;    /* 1: it may start before the launch ahead of it is
+                           done, and waits itself (programmatic dependent
+                           launch) */
+} dsrt_device_kernel;
+DSRT_STATIC_ASSERT(sizeof(dsrt_device_kernel) == 88, "dsrt_device_kernel");
+
 /* One invocation: workspace, weights, thread team. Opaque to the model. */
 typedef struct dsrt_call dsrt_call;
 
@@ -118,7 +145,7 @@ typedef struct dsrt_module {
   uint32_t magic;
   uint32_t abi_version;
   const char *name;   /* of the model: "deepseek_v3" */
-  const char *target; /* "host:x86-64-v3" */
+  const char *target; /* "host:x86-64-v3", "nvptx:sm_90a,sm_80" */
   const char *source; /* where weights and tokenizer lie unless told otherwise:
                          a checkpoint folder, "seed:N" or "splat:X" */
   const char *strings;
@@ -137,8 +164,14 @@ typedef struct dsrt_module {
                                 uses, without the last_key's; 0: no experts */
   const char *cpu_features; /* that the code needs, separated by spaces:
                                "avx2 fma"; a machine without one cannot run it */
+  /* Of a module for GPUs; a module for the host has none of these. */
+  uint64_t scratch_bytes; /* what dsrt_scratch gives, exact */
+  const dsrt_image *images;
+  const dsrt_device_kernel *device_kernels;
+  uint64_t image_count;
+  uint64_t device_kernel_count;
 } dsrt_module;
-DSRT_STATIC_ASSERT(sizeof(dsrt_module) == 144, "dsrt_module");
+DSRT_STATIC_ASSERT(sizeof(dsrt_module) == 184, "dsrt_module");
 
 /* The one exported symbol. `max_abi_version` is the runtime's; a module that
  * needs a newer one still answers, so that the runtime can name both. */
@@ -148,10 +181,13 @@ const dsrt_module *dsrt_module_query(uint32_t max_abi_version);
 |* What a compiled model calls
 \*===----------------------------------------------------------------------===*/
 
-/* Addresses of all weights, by index into dsrt_module.weights. */
+/* Addresses of all weights, by index into dsrt_module.weights. On a device they
+ * are the device's, 128-byte aligned, and a stacked weight is one contiguous
+ * tensor. */
 const void *const *dsrt_weights(dsrt_call *call);
 
-/* The workspace: dsrt_entry.workspace_bytes bytes, 64-byte aligned. */
+/* The workspace: dsrt_entry.workspace_bytes bytes, 64-byte aligned; device
+ * memory on a device. */
 void *dsrt_workspace(dsrt_call *call);
 
 /* Runs range(context, begin, end) over [0, count) on the thread team, in pieces
@@ -174,6 +210,50 @@ typedef struct dsrt_expectation {
 } dsrt_expectation;
 DSRT_STATIC_ASSERT(sizeof(dsrt_expectation) == 64, "dsrt_expectation");
 dsrt_status dsrt_expect(dsrt_call *call, const dsrt_expectation *expectation);
+
+/*===----------------------------------------------------------------------===*\
+|* What a compiled model for GPUs calls besides
+|*
+|* Work goes to one stream in the order of the calls; nothing waits for it but
+|* the end of a step.
+\*===----------------------------------------------------------------------===*/
+
+/* Index into dsrt_module.images of the code that is loaded. */
+int64_t dsrt_loaded_image(dsrt_call *call);
+
+/* Launches a row of dsrt_module.device_kernels. args[i] points to the value of
+ * parameter i, as in cuLaunchKernel. A grid with a 0 launches nothing. */
+dsrt_status dsrt_launch(dsrt_call *call, int64_t device_kernel,
+                        const int64_t grid[3], const void *const *args);
+
+/* Copies between buffers of the device that do not overlap. */
+dsrt_status dsrt_copy(dsrt_call *call, void *target, const void *source,
+                      int64_t bytes);
+
+/* The device address of a constant of the artifact, uploaded when it is first
+ * asked for; at least 128-byte aligned. */
+dsrt_status dsrt_constant(dsrt_call *call, const void *host, int64_t bytes,
+                          void **device);
+
+/* Memory between the launches of one kernel: dsrt_module.scratch_bytes bytes of
+ * the device, 128-byte aligned; its contents do not outlive the kernel. */
+void *dsrt_scratch(dsrt_call *call);
+
+/* What cuTensorMapEncodeTiled is told. */
+typedef struct dsrt_tensor_map_desc {
+  const void *address; /* on the device */
+  int64_t dtype;
+  int64_t rank;
+  int64_t sizes[5];      /* elements, innermost first */
+  int64_t strides[5];    /* bytes; [0] is unused */
+  int64_t box[5];        /* elements */
+  int64_t swizzle_bytes; /* 0, 32, 64 or 128 */
+} dsrt_tensor_map_desc;
+DSRT_STATIC_ASSERT(sizeof(dsrt_tensor_map_desc) == 152, "dsrt_tensor_map_desc");
+
+/* Fills 128 bytes, 64-byte aligned: a parameter of a kernel. */
+dsrt_status dsrt_tensor_map(dsrt_call *call, const dsrt_tensor_map_desc *desc,
+                            void *map);
 
 #ifdef __cplusplus
 } /* extern "C" */

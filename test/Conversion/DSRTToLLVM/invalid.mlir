@@ -82,3 +82,19 @@ func.func @expect_indices(%x: memref<4xf32>) {
 func.func @strided(%x: memref<4x4xf32, strided<[8, 1]>>) {
   return
 }
+
+// -----
+
+module {
+  // expected-error @below {{expected in 'dsrt.images' a chip and its ptx}}
+  module @kernels attributes {dsrt.images = [{chip = "sm_90a"}]} {}
+}
+
+// -----
+
+module {
+  // expected-error @below {{expected in 'dsrt.device_kernels' a name, a location, an image and three sizes of blocks and clusters, got {block = array<i64: 1>, image = 1 : i64, location = "l", name = "k"}}}
+  module @kernels attributes {
+      dsrt.images = [{chip = "sm_90a", ptx = "//"}],
+      dsrt.device_kernels = [{name = "k", location = "l", image = 1 : i64, block = array<i64: 1>}]} {}
+}

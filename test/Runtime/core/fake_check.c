@@ -30,7 +30,9 @@ static const dsrt_module module = {DSRT_MAGIC, DSRT_ABI_VERSION,
                                    1,          0,
                                    -1,         0,
                                    0,          0,
-                                   "avx-none-knows"};
+                                   "avx-none-knows", 0,
+                                   NULL,       NULL,
+                                   0,          0};
 
 __attribute__((visibility("default"))) const dsrt_module *
 dsrt_module_query(uint32_t max_abi_version) {

@@ -291,7 +291,12 @@ static const dsrt_module module = {FAKE_MAGIC,
                                    CONTEXT,
                                    WORKSPACE,
                                    2,
-                                   FAKE_FEATURES};
+                                   FAKE_FEATURES,
+                                   0,
+                                   NULL,
+                                   NULL,
+                                   0,
+                                   0};
 
 __attribute__((visibility("default"))) const dsrt_module *
 dsrt_module_query(uint32_t max_abi_version) {
