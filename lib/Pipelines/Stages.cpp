@@ -11,6 +11,8 @@
 
 #include "deepseek/Conversion/Passes.h"
 #include "deepseek/Target/Host/Pipelines.h"
+#include "deepseek/Target/NVPTX/Chips.h"
+#include "deepseek/Target/NVPTX/Pipelines.h"
 #include "deepseek/Transforms/Passes.h"
 
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
@@ -24,6 +26,8 @@
 
 using namespace mlir;
 using namespace mlir::deepseek;
+
+static constexpr StringLiteral kHost = "host", kNVPTX = "nvptx";
 
 //===----------------------------------------------------------------------===//
 // What each stage does
@@ -55,10 +59,20 @@ static void buildFuse(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createCSEPass());
 }
 
+/// By default the host widens FP8 weights, and a GPU multiplies FP8.
+static ActivationFormat getActivations(const CompileOptions &options) {
+  ActivationFormat fallback = options.target == kNVPTX
+                                  ? ActivationFormat::Weights
+                                  : ActivationFormat::BF16;
+  return llvm::StringSwitch<ActivationFormat>(options.activations)
+      .Case("fp8", ActivationFormat::FP8)
+      .Case("bf16", ActivationFormat::BF16)
+      .Default(fallback);
+}
+
 static void buildQuantize(OpPassManager &pm, const CompileOptions &options) {
   QuantizeFp8Options fp8;
-  fp8.activations = options.activations == "fp8" ? ActivationFormat::FP8
-                                                 : ActivationFormat::BF16;
+  fp8.activations = getActivations(options);
   fp8.scales = llvm::StringSwitch<ScaleChoice>(options.scales)
                    .Case("any", ScaleChoice::Any)
                    .Case("power_of_two", ScaleChoice::PowerOfTwo)
@@ -103,7 +117,10 @@ static void buildBuffers(OpPassManager &pm, const CompileOptions &options) {
 
 static void buildDevice(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createSetTargetPass(options.target + ":" + options.chip));
-  buildHostDevicePipeline(pm);
+  if (options.target == kNVPTX)
+    buildNVPTXDevicePipeline(pm, options.chip);
+  else
+    buildHostDevicePipeline(pm);
 }
 
 static void buildLLVM(OpPassManager &pm, const CompileOptions &) {
@@ -165,13 +182,21 @@ static llvm::Error makeError(const Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
+llvm::Error deepseek::checkChip(StringRef target, StringRef chip) {
+  if (target == kHost)
+    return llvm::Error::success();
+  if (target != kNVPTX)
+    return makeError("unknown target '" + target + "', expected host or nvptx");
+  return parseChips(chip).takeError();
+}
+
 static llvm::Error checkOptions(const CompileOptions &options) {
-  if (options.target != "host")
-    return makeError("unknown target '" + options.target + "', expected host");
+  if (llvm::Error error = checkChip(options.target, options.chip))
+    return error;
   if (!llvm::is_contained({"absorbed", "expanded", "auto"}, options.mla))
     return makeError("unknown mla '" + options.mla +
                      "', expected absorbed, expanded or auto");
-  if (!llvm::is_contained({"bf16", "fp8"}, options.activations))
+  if (!llvm::is_contained({"", "bf16", "fp8"}, options.activations))
     return makeError("unknown activations '" + options.activations +
                      "', expected bf16 or fp8");
   if (!llvm::is_contained({"checkpoint", "any", "power_of_two"},
@@ -249,11 +274,13 @@ namespace {
 
 /// CompileOptions as text, without the range.
 struct StageFlags : PassPipelineOptions<StageFlags> {
-  Option<std::string> target{*this, "target", llvm::cl::desc("host"),
+  Option<std::string> target{*this, "target", llvm::cl::desc("host or nvptx"),
                              llvm::cl::init("host")};
   Option<std::string> chip{
       *this, "chip",
-      llvm::cl::desc("native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name"),
+      llvm::cl::desc("host: native, x86-64-v2, x86-64-v3, x86-64-v4 or a "
+                     "CPU's name; nvptx: sm_80, sm_89, sm_90a, sm_100a, "
+                     "sm_120a, several separated by commas"),
       llvm::cl::init("native")};
   Option<std::string> mla{*this, "mla",
                           llvm::cl::desc("absorbed, expanded or auto"),
@@ -264,8 +291,8 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
       llvm::cl::init(true)};
   Option<std::string> activations{
       *this, "activations",
-      llvm::cl::desc("bf16, or fp8 for products of FP8 weights"),
-      llvm::cl::init("bf16")};
+      llvm::cl::desc("of products of FP8 weights: bf16 (default of host) or "
+                     "fp8 (default of nvptx)")};
   Option<std::string> scales{
       *this, "scales",
       llvm::cl::desc("of what is quantized: checkpoint, any or power_of_two"),

@@ -360,12 +360,12 @@ struct QuantizeFp8 : deepseek::impl::QuantizeFp8Base<QuantizeFp8> {
     if (scales == ScaleChoice::PowerOfTwo)
       for (func::FuncOp func : funcs)
         func.walk([](DequantizeOp op) { requantizeWeight(op); });
-    if (activations != ActivationFormat::FP8)
+    if (activations == ActivationFormat::BF16)
       return;
     unsigned products = 0;
     for (func::FuncOp func : funcs)
       products += ProductQuantization(func, scales).run();
-    if (products > 0)
+    if (products > 0 || activations == ActivationFormat::Weights)
       return;
     getOperation().emitError(
         "activations=fp8 expected products of FP8 weights, got none; "

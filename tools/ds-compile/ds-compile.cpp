@@ -59,13 +59,15 @@ static cl::opt<std::string> weights(
 static cl::opt<bool>
     trace("trace", cl::cat(category),
           cl::desc("Return every layer's hidden state and router choices too"));
-static cl::opt<std::string> target("target", cl::init("host"),
-                                   cl::cat(category), cl::value_desc("name"),
-                                   cl::desc("host (default)"));
+static cl::opt<std::string>
+    target("target", cl::init("host"), cl::cat(category),
+           cl::value_desc("name"),
+           cl::desc("host (default), or nvptx: PTX for NVIDIA GPUs"));
 static cl::opt<std::string>
     chip("chip", cl::init("native"), cl::cat(category), cl::value_desc("name"),
-         cl::desc("Processor: native (default), x86-64-v2, x86-64-v3, "
-                  "x86-64-v4, or a name LLVM knows"));
+         cl::desc("host: native (default), x86-64-v2, x86-64-v3, x86-64-v4, "
+                  "or a name LLVM knows; nvptx: one or more of sm_80, sm_89, "
+                  "sm_90a, sm_100a, sm_120a, separated by commas"));
 static cl::opt<std::string>
     mla("mla", cl::init("absorbed"), cl::cat(category), cl::value_desc("form"),
         cl::desc("Form of the attention: absorbed (default), expanded, or auto "
@@ -76,10 +78,10 @@ static cl::opt<bool>
                 cl::desc("Merge kernels (default); false: one for each op, to "
                          "see what merging is worth"));
 static cl::opt<std::string> activations(
-    "activations", cl::init("bf16"), cl::cat(category),
-    cl::value_desc("format"),
-    cl::desc("Activations of products of FP8 weights: bf16 (default; weights "
-             "are widened), fp8 (both in FP8, as the official kernels)"));
+    "activations", cl::cat(category), cl::value_desc("format"),
+    cl::desc("Activations of products of FP8 weights: bf16 (default of host; "
+             "weights are widened), fp8 (default of nvptx; both in FP8, as the "
+             "official kernels)"));
 static cl::opt<bool> quantizeWeights(
     "quantize-weights", cl::cat(category),
     cl::desc("Quantize BF16 weights to FP8 when the program starts: those that "
@@ -279,10 +281,15 @@ static LogicalResult runStages(ModuleOp module) {
   return pm.run(module);
 }
 
+/// The processor of host code: of launchers only, if kernels run elsewhere.
+static std::string hostChip() {
+  return target == "host" ? chip.getValue() : "generic";
+}
+
 static ArtifactOptions artifactOptions(const char *argv0, ArtifactKind kind) {
   ArtifactOptions options;
   options.kind = kind;
-  options.chip = chip;
+  options.chip = hostChip();
   options.linker = linker;
   options.runtimeDir = runtimeDir;
   if (runtimeDir.empty()) {
@@ -353,8 +360,8 @@ static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
     return llvm::createStringError(
         "--emit=" + emit +
         ": expected executable, shared, object, asm or llvmir");
-  if (target != "host")
-    return llvm::createStringError("--target=" + target + ": expected host");
+  if (llvm::Error error = checkChip(target, chip))
+    return error;
   constexpr int64_t largest = std::numeric_limits<int32_t>::max();
   for (auto [option, least] : {std::pair(&maxTokens, 1),
                                {&maxSequences, 1},
@@ -368,7 +375,7 @@ static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
   if (dsrt::SyntheticSource::matches(weights.getValue()))
     if (auto source = dsrt::SyntheticSource::parse(weights); !source.ok())
       return llvm::createStringError("--weights: " + source.status().message());
-  if (llvm::Expected<std::string> resolved = resolveChip(chip); !resolved)
+  if (llvm::Expected<std::string> resolved = resolveChip(hostChip()); !resolved)
     return resolved.takeError();
   return verifyStagesFlag ? llvm::Error::success() : checkOutput(output, *kind);
 }

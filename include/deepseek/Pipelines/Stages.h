@@ -27,7 +27,8 @@ struct CompileOptions {
   /// Whether kernels are merged; false shows what that is worth.
   bool fuseKernels = true;
   std::string mla = "absorbed";
-  std::string activations = "bf16";
+  /// "bf16" or "fp8"; empty: the target's own.
+  std::string activations;
   std::string scales = "checkpoint";
   bool quantizeWeights = false;
   /// Whether weights without an FP8 product (kv_b) are dequantized at the
@@ -70,6 +71,10 @@ ArrayRef<Stage> getStages();
 /// What the stage promises of values: "same bytes, but deepseek.mla within
 /// 2^-5".
 std::string describeNumerics(const Stage &stage);
+
+/// An error that lists the choices if `target` does not exist, or is nvptx and
+/// `chip` names no chips of it.
+llvm::Error checkChip(StringRef target, StringRef chip);
 
 /// Adds one stage, which ends with its ds-verify-stage. An error if `options`
 /// has a value that does not exist.

@@ -24,8 +24,14 @@ class SCFDialect;
 namespace vector {
 class VectorDialect;
 }
+namespace gpu {
+class GPUDialect;
+}
 namespace LLVM {
 class LLVMDialect;
+}
+namespace NVVM {
+class NVVMDialect;
 }
 
 namespace deepseek {

@@ -63,4 +63,42 @@ def HostOutlineParallel : Pass<"host-outline-parallel", "ModuleOp"> {
                            "memref::MemRefDialect", "scf::SCFDialect"];
 }
 
+def NVPTXConfigureKernels : Pass<"nvptx-configure-kernels", "ModuleOp"> {
+  let summary = "Chooses for each kernel and chip the emitter that writes it, and its parameters";
+  let description = [{
+    On the nested module of kernels. The choice is the attribute `nvptx.configuration`
+    of the kernel function, by chip; what is there already is kept, so a person may
+    write or edit it. A remark of the category `kernel` gives the reason.
+  }];
+  let options = [
+    Option<"chips", "chips", "std::string", "\"\"",
+           "the chips, separated by commas: sm_80, sm_89, sm_90a, sm_100a, sm_120a">
+  ];
+}
+
+def NVPTXEmitKernels : Pass<"nvptx-emit-kernels", "ModuleOp"> {
+  let summary = "Writes the device functions of configured kernels, and the host functions that launch them";
+  let description = [{
+    On the nested module of kernels. A kernel function becomes a function of its name
+    with the lowered kernel ABI, `(call, data and dynamic sizes of each argument...)
+    -> i32`, that calls `dsrt_launch`; device functions go into one `gpu.module` a
+    chip.
+  }];
+  let options = [
+    Option<"chips", "chips", "std::string", "\"\"",
+           "the chips, separated by commas: sm_80, sm_89, sm_90a, sm_100a, sm_120a">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "gpu::GPUDialect",
+                           "LLVM::LLVMDialect", "NVVM::NVVMDialect",
+                           "scf::SCFDialect"];
+}
+
+def NVPTXSerializeKernels : Pass<"nvptx-serialize-kernels", "ModuleOp"> {
+  let summary = "Replaces each gpu.module by its PTX in the attribute dsrt.images";
+  let description = [{
+    On the nested module of kernels, whose `gpu.module`s hold LLVM and NVVM ops only
+    and are named like their chips.
+  }];
+}
+
 #endif // DEEPSEEK_TARGET_PASSES_TD

@@ -29,7 +29,7 @@ namespace deepseek {
 enum class MlaForm { Auto, Expanded, Absorbed };
 
 /// What the activations of products are in.
-enum class ActivationFormat { BF16, FP8 };
+enum class ActivationFormat { BF16, FP8, Weights };
 
 /// Which scales are made: any, powers of two, or what the weights have.
 enum class ScaleChoice { Checkpoint, Any, PowerOfTwo };

@@ -73,7 +73,8 @@ def QuantizeFp8 : Pass<"ds-quantize-fp8", "ModuleOp"> {
       "What the activations of products are in",
       [{::llvm::cl::values(
         clEnumValN(ActivationFormat::BF16, "bf16", "as the graph has them"),
-        clEnumValN(ActivationFormat::FP8, "fp8", "FP8 with a scale per row and 128 channels"))}]>,
+        clEnumValN(ActivationFormat::FP8, "fp8", "FP8 with a scale per row and 128 channels"),
+        clEnumValN(ActivationFormat::Weights, "weights", "fp8 if there is a product of an FP8 weight"))}]>,
     Option<"scales", "scales", "ScaleChoice", "ScaleChoice::Checkpoint",
       "Which numbers scales may be",
       [{::llvm::cl::values(

@@ -1,0 +1,17 @@
+//===- Pipelines.h - Stages of the nvptx target -----------------*- C++ -*-===//
+
+#ifndef DEEPSEEK_TARGET_NVPTX_PIPELINES_H
+#define DEEPSEEK_TARGET_NVPTX_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::deepseek {
+
+/// Stage `device` on nvptx: the functions of the nested module @kernels become
+/// launchers, and PTX for each of `chips` ("sm_90a,sm_80"). On the top-level
+/// module.
+void buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips);
+
+} // namespace mlir::deepseek
+
+#endif // DEEPSEEK_TARGET_NVPTX_PIPELINES_H

@@ -1,0 +1,85 @@
+//===- ConfigureKernels.cpp - Which emitter writes a kernel, and how ------===//
+//
+//   func.func @embedding_2048x256_bf16(...)
+//   ->
+//   func.func @embedding_2048x256_bf16(...) attributes {nvptx.configuration =
+//     {sm_90a = {emitter = "any_embedding", threads = 32 : i64}}}
+//
+// What is there already is kept: a person's choice.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Target/Passes.h"
+#include "lib/Target/NVPTX/Configurations.h"
+#include "lib/Target/NVPTX/Emitter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Remarks.h"
+
+namespace mlir::deepseek {
+#define GEN_PASS_DEF_NVPTXCONFIGUREKERNELS
+#include "deepseek/Target/Passes.h.inc"
+} // namespace mlir::deepseek
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+namespace {
+
+const KernelEmitter *findEmitter(func::FuncOp kernel, const Chip &chip) {
+  for (const KernelEmitter *emitter : getKernelEmitters())
+    if (emitter->match(kernel, chip))
+      return emitter;
+  return nullptr;
+}
+
+void remarkOn(func::FuncOp kernel, const Chip &chip,
+              const KernelEmitter &emitter, StringRef reason) {
+  using namespace mlir::remark;
+  passed(kernel.getLoc(), RemarkOpts::name("configuration")
+                              .category("kernel")
+                              .function(kernel.getName()))
+      << add("{0}: {1}: {2}", chip.name, emitter.getName(), reason);
+}
+
+/// The dictionary of one chip.
+FailureOr<DictionaryAttr> configure(func::FuncOp kernel, const Chip &chip) {
+  const KernelEmitter *emitter = findEmitter(kernel, chip);
+  if (!emitter)
+    return kernel.emitError() << "no emitter can write kernel '"
+                              << kernel.getName() << "' for " << chip.name;
+  Configuration chosen = emitter->configure(kernel, chip);
+  remarkOn(kernel, chip, *emitter, chosen.reason);
+  Builder b(kernel.getContext());
+  chosen.parameters.push_back(
+      b.getNamedAttr(kEmitterAttr, b.getStringAttr(emitter->getName())));
+  return b.getDictionaryAttr(chosen.parameters);
+}
+
+struct ConfigureKernels
+    : deepseek::impl::NVPTXConfigureKernelsBase<ConfigureKernels> {
+  using NVPTXConfigureKernelsBase::NVPTXConfigureKernelsBase;
+
+  void runOnOperation() override {
+    llvm::Expected<SmallVector<const Chip *>> parsed = parseChips(chips);
+    if (!parsed) {
+      emitError(getOperation().getLoc()) << llvm::toString(parsed.takeError());
+      return signalPassFailure();
+    }
+    for (func::FuncOp kernel : getOperation().getOps<func::FuncOp>()) {
+      NamedAttrList all(
+          kernel->getAttrOfType<DictionaryAttr>(kConfigurationAttr));
+      for (const Chip *chip : *parsed) {
+        if (all.get(chip->name))
+          continue;
+        FailureOr<DictionaryAttr> one = configure(kernel, *chip);
+        if (failed(one))
+          return signalPassFailure();
+        all.set(chip->name, *one);
+      }
+      kernel->setAttr(kConfigurationAttr, all.getDictionary(&getContext()));
+    }
+  }
+};
+
+} // namespace

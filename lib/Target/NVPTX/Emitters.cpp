@@ -1,0 +1,30 @@
+//===- Emitters.cpp - The list of emitters --------------------------------===//
+
+#include "lib/Target/NVPTX/Kernels/Kernels.h"
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
+  static const KernelEmitter *const emitters[] = {
+      getEmbeddingEmitter(),
+  };
+  return emitters;
+}
+
+FailureOr<int64_t> deepseek::getParameter(func::FuncOp kernel,
+                                          DictionaryAttr parameters,
+                                          StringRef name, int64_t low,
+                                          int64_t high) {
+  auto value = parameters.getAs<IntegerAttr>(name);
+  if (!value)
+    return kernel.emitError()
+           << "the configuration of kernel '" << kernel.getName()
+           << "' has no integer '" << name << "'";
+  if (value.getInt() < low || value.getInt() > high)
+    return kernel.emitError()
+           << "the configuration of kernel '" << kernel.getName()
+           << "': expected '" << name << "' from " << low << " to " << high
+           << ", got " << value.getInt();
+  return value.getInt();
+}

@@ -1,0 +1,85 @@
+//===- AnyEmbedding.cpp - Rows of a table ---------------------------------===//
+//
+//   CTA t: row = tokens[t]
+//          y[t, :] = table[row, :], 16 bytes a thread and step
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/NVPTX/KernelBuilder.h"
+#include "lib/Target/NVPTX/Kernels/Kernels.h"
+
+#include "dialects/DeepSeek/IR/DeepSeekDialect.h"
+
+using namespace mlir;
+using namespace mlir::deepseek;
+
+namespace {
+
+constexpr int64_t kVectorBytes = 16;
+
+/// The op, if it is all that the kernel does.
+EmbeddingOp getOnlyOp(func::FuncOp kernel) {
+  Block &body = kernel.getBody().front();
+  if (!llvm::hasNItems(body, 2))
+    return {};
+  return dyn_cast<EmbeddingOp>(body.front());
+}
+
+class EmbeddingEmitter : public KernelEmitter {
+public:
+  StringRef getName() const override { return "any_embedding"; }
+
+  bool match(func::FuncOp kernel, const Chip &) const override {
+    EmbeddingOp op = getOnlyOp(kernel);
+    return op && getRowBytes(kernel) % kVectorBytes == 0;
+  }
+
+  Configuration configure(func::FuncOp kernel, const Chip &) const override {
+    Builder b(kernel.getContext());
+    int64_t vectors = getRowBytes(kernel) / kVectorBytes;
+    int64_t threads = std::clamp<int64_t>(llvm::alignTo(vectors, 32), 32, 256);
+    return {{b.getNamedAttr("threads", b.getI64IntegerAttr(threads))},
+            "memory bound; a CTA copies a row of " +
+                std::to_string(vectors * kVectorBytes) + " bytes"};
+  }
+
+  LogicalResult emit(func::FuncOp kernel, DictionaryAttr parameters,
+                     LaunchBuilder &launch) const override {
+    FailureOr<int64_t> threads =
+        getParameter(kernel, parameters, "threads", 32, 1024);
+    if (failed(threads))
+      return failure();
+    int64_t rowBytes = getRowBytes(kernel);
+    Type global = KernelBuilder::globalType(kernel.getContext());
+    KernelBuilder k(launch, "", {global, global, global}, *threads);
+    Val token =
+        k.loadConstant(k.getI32Type(), k.at(k.param(0), k.blockId(0) * 4));
+    // Tables may have 2^32 bytes and more.
+    Val source = k.at(k.param(1), k.toI64(token) * rowBytes);
+    Val target = k.at(k.param(2), k.toI64(k.blockId(0)) * rowBytes);
+    auto vector = VectorType::get(4, k.getI32Type());
+    k.forLoop(k.threadId() * kVectorBytes, k.i32(rowBytes),
+              k.i32(*threads * kVectorBytes), [&](Val offset) {
+                Val piece =
+                    k.loadConstant(vector, k.at(source, offset), kVectorBytes);
+                k.store(piece, k.at(target, offset), kVectorBytes);
+              });
+    Value one = launch.i64(1);
+    launch.launch(k, {launch.size(0, 0), one, one},
+                  {launch.data(0), launch.data(1), launch.data(2)});
+    return success();
+  }
+
+private:
+  static int64_t getRowBytes(func::FuncOp kernel) {
+    auto table = cast<RankedTensorType>(kernel.getArgumentTypes()[1]);
+    return table.getDimSize(1) * table.getElementTypeBitWidth() / 8;
+  }
+};
+
+} // namespace
+
+const KernelEmitter *deepseek::getEmbeddingEmitter() {
+  static const EmbeddingEmitter emitter;
+  return &emitter;
+}

@@ -1,0 +1,14 @@
+//===- Kernels.h - The emitters of this folder ------------------*- C++ -*-===//
+
+#ifndef LIB_TARGET_NVPTX_KERNELS_KERNELS_H
+#define LIB_TARGET_NVPTX_KERNELS_KERNELS_H
+
+#include "lib/Target/NVPTX/Emitter.h"
+
+namespace mlir::deepseek {
+
+const KernelEmitter *getEmbeddingEmitter();
+
+} // namespace mlir::deepseek
+
+#endif // LIB_TARGET_NVPTX_KERNELS_KERNELS_H

@@ -1,0 +1,38 @@
+//===- Pipelines.cpp - Stages of the nvptx target -------------------------===//
+//
+// The order of the passes that take kernels to PTX.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepseek/Target/NVPTX/Pipelines.h"
+
+#include "deepseek/Target/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips) {
+  OpPassManager &kernels = pm.nest<ModuleOp>();
+  NVPTXConfigureKernelsOptions configure;
+  configure.chips = chips.str();
+  kernels.addPass(createNVPTXConfigureKernels(configure));
+  NVPTXEmitKernelsOptions emit;
+  emit.chips = chips.str();
+  kernels.addPass(createNVPTXEmitKernels(emit));
+
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  // On the outer module: some of these refuse to run on a gpu.module.
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addNestedPass<gpu::GPUModuleOp>(createConvertNVVMToLLVMPass());
+  kernels.addPass(createConvertControlFlowToLLVMPass());
+  kernels.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createConvertFuncToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createNVPTXSerializeKernels());
+}
