@@ -8,6 +8,7 @@
 
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
+#include "runtime/simulator/numeric/FastFormat.h"
 #include "runtime/simulator/numeric/FloatFormat.h"
 
 #include <cstring>
@@ -180,6 +181,53 @@ takeConversionRounding(Decoder &decoder) {
   return all[index];
 }
 
+namespace {
+struct HalfToSingle {
+  float operator()(uint16_t a) { return singleOfHalf(a); }
+};
+struct BfloatToSingle {
+  float operator()(uint16_t a) { return singleOfBfloat(a); }
+};
+struct SingleToHalf {
+  uint16_t operator()(float a) { return halfOfSingle(a); }
+};
+struct SingleToBfloat {
+  uint16_t operator()(float a) { return bfloatOfSingle(a); }
+};
+struct ToSingle {
+  template <typename T>
+  float operator()(T a) {
+    return static_cast<float>(a);
+  }
+};
+} // namespace
+
+template <typename F, typename To, typename From>
+static Flow convertPlainly(Warp &warp, const Instruction &i, LaneMask active) {
+  return mapUnary<To, From>(warp, i, active, F());
+}
+
+/// Common conversions of floats that round to nearest.
+static Handler plainHandler(Type to, Type from) {
+  if (to == Type::F32)
+    return from == Type::F16
+               ? fastest<convertPlainly<HalfToSingle, float, uint16_t>>()
+           : from == Type::BF16
+               ? fastest<convertPlainly<BfloatToSingle, float, uint16_t>>()
+           : from == Type::S32
+               ? fastest<convertPlainly<ToSingle, float, int32_t>>()
+           : from == Type::U32
+               ? fastest<convertPlainly<ToSingle, float, uint32_t>>()
+               : nullptr;
+  if (from == Type::F32)
+    return to == Type::F16
+               ? fastest<convertPlainly<SingleToHalf, uint16_t, float>>()
+           : to == Type::BF16
+               ? fastest<convertPlainly<SingleToBfloat, uint16_t, float>>()
+               : nullptr;
+  return nullptr;
+}
+
 static void decodeScalar(Decoder &decoder) {
   Instruction &instruction = decoder.instruction;
   Type to = instruction.type, from = instruction.sourceType;
@@ -194,6 +242,9 @@ static void decodeScalar(Decoder &decoder) {
   instruction.execute = convert;
   if (!isFloat(to) && !isFloat(from) && !mode.saturate && sameWidths)
     if (Handler handler = resizeHandler(to, from))
+      instruction.execute = handler;
+  if (mode.plain() && !instruction.variant && sameWidths)
+    if (Handler handler = plainHandler(to, from))
       instruction.execute = handler;
 }
 
@@ -232,6 +283,57 @@ static Flow convertTwo(Warp &warp, const Instruction &i, LaneMask active) {
   return Flow::Next;
 }
 
+/// Two f32 by a function of one, of parts of 'Bits' bits.
+template <typename Packed, unsigned Bits, typename F>
+static Flow packTwoPlainly(Warp &warp, const Instruction &i, LaneMask active) {
+  return mapBinary<Packed, float>(warp, i, active, [](float high, float low) {
+    return static_cast<Packed>(uint32_t(F()(high)) << Bits | F()(low));
+  });
+}
+
+namespace {
+struct SingleToE4M3 {
+  uint8_t operator()(float a) { return e4m3OfSingle(a); }
+};
+
+/// The f16 of each code of a format of 8 bits, which are exact.
+struct NarrowTable {
+  explicit NarrowTable(Type type) {
+    for (unsigned code = 0; code < 256; ++code)
+      halves[code] = static_cast<uint16_t>(
+          encode(formatOf(Type::F16), exactOf(formatOf(type), code),
+                 Rounding::NearestEven, false));
+  }
+  uint16_t halves[256];
+};
+} // namespace
+
+template <Type From>
+static Flow widenTwo(Warp &warp, const Instruction &i, LaneMask active) {
+  static const NarrowTable table(From);
+  return mapUnary<uint32_t, uint16_t>(warp, i, active, [](uint16_t a) {
+    return uint32_t(table.halves[a >> 8]) << 16 | table.halves[a & 0xff];
+  });
+}
+
+/// Common conversions of pairs.
+static Handler plainPairHandler(Type to, Type from, const FloatMode &mode) {
+  if (mode.relu || mode.flush)
+    return nullptr;
+  if (from == Type::F32 && mode.rounding == Rounding::NearestEven)
+    return to == Type::E4M3x2
+               ? fastest<packTwoPlainly<uint16_t, 8, SingleToE4M3>>()
+           : mode.finite ? nullptr
+           : to == Type::F16x2
+               ? fastest<packTwoPlainly<uint32_t, 16, SingleToHalf>>()
+           : to == Type::BF16x2
+               ? fastest<packTwoPlainly<uint32_t, 16, SingleToBfloat>>()
+               : nullptr;
+  return from == Type::E4M3x2   ? widenTwo<Type::E4M3>
+         : from == Type::E5M2x2 ? widenTwo<Type::E5M2>
+                                : nullptr;
+}
+
 static bool isNarrowPair(Type type) {
   return type == Type::E4M3x2 || type == Type::E5M2x2;
 }
@@ -257,6 +359,8 @@ static void decodePair(Decoder &decoder) {
   }
   if (isNarrowPair(to) && !instruction.mode.finite)
     decoder.unknownForm();
+  if (Handler handler = plainPairHandler(to, from, instruction.mode))
+    instruction.execute = handler;
 }
 
 static bool isNarrow(Type type) {

@@ -2,6 +2,9 @@
 //
 // Handlers of one, two and three sources out of a function on values.
 //
+// 32 lanes are what vectors are for: the hot handlers are compiled twice, and
+// the form that this processor can run is chosen when the library is loaded.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DSRT_SIMULATOR_INSTRUCTIONS_LANEWISE_H
@@ -11,6 +14,25 @@
 #include "runtime/simulator/machine/Warp.h"
 
 namespace dsrt::simulator {
+
+#if defined(__x86_64__)
+template <Handler Body>
+__attribute__((target("arch=x86-64-v3"), flatten)) Flow
+vectorized(Warp &warp, const Instruction &i, LaneMask active) {
+  return Body(warp, i, active);
+}
+#endif
+
+/// The handler for this processor.
+template <Handler Body>
+Handler fastest() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v3"))
+    return vectorized<Body>;
+#endif
+  return Body;
+}
 
 template <typename Result, typename T, typename F>
 Flow mapUnary(Warp &warp, const Instruction &i, LaneMask active, F function) {
@@ -42,7 +64,7 @@ Flow mapTernary(Warp &warp, const Instruction &i, LaneMask active, F function) {
   return Flow::Next;
 }
 
-/// The handlers of a function object without state.
+namespace detail {
 template <typename F, typename T>
 Flow unary(Warp &warp, const Instruction &i, LaneMask active) {
   return mapUnary<T, T>(warp, i, active, F());
@@ -55,6 +77,15 @@ template <typename F, typename T>
 Flow ternary(Warp &warp, const Instruction &i, LaneMask active) {
   return mapTernary<T, T>(warp, i, active, F());
 }
+} // namespace detail
+
+/// The handlers of a function object without state.
+template <typename F, typename T>
+const Handler unary = fastest<detail::unary<F, T>>();
+template <typename F, typename T>
+const Handler binary = fastest<detail::binary<F, T>>();
+template <typename F, typename T>
+const Handler ternary = fastest<detail::ternary<F, T>>();
 
 /// Reads a destination and 'count' sources, all of one type.
 inline void takeOperands(Decoder &decoder, Type type, unsigned count) {

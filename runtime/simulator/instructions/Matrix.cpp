@@ -7,6 +7,8 @@
 
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
+#include "runtime/simulator/machine/Cta.h"
+#include "runtime/simulator/numeric/FastFormat.h"
 #include "runtime/simulator/numeric/FloatFormat.h"
 
 #include <array>
@@ -118,31 +120,60 @@ static void decodeMatrixAccess(Decoder &decoder) {
 // mma
 //===----------------------------------------------------------------------===//
 
-/// Values of the fragment register 'bits', as numbers.
-static void unpackFragment(Type type, uint32_t bits, double *values) {
-  unsigned width = 8 * sizeOf(type), count = 32 / width;
-  for (unsigned k = 0; k < count; ++k) {
-    uint64_t code = uint64_t(bits) >> (width * k);
-    code &= (uint64_t(1) << width) - 1;
-    values[k] = type == Type::BF16  ? bfloatToFloat(static_cast<uint16_t>(code))
-                : type == Type::F16 ? halfToFloat(static_cast<uint16_t>(code))
-                                    : toDouble(exactOf(formatOf(type), code));
+namespace {
+/// The number of each code of a format of 8 bits.
+struct NarrowNumbers {
+  explicit NarrowNumbers(Type type) {
+    for (unsigned code = 0; code < 256; ++code)
+      numbers[code] = toDouble(exactOf(formatOf(type), code));
+  }
+  double numbers[256];
+};
+
+/// 16 rows of A: left[row][k]. 8 columns of B: right[k][column].
+using Left = std::array<std::array<double, 32>, 16>;
+using Right = std::array<std::array<double, 8>, 32>;
+} // namespace
+
+/// Calls 'take' with k and the number of each value in the fragment register
+/// 'bits', whose first one is value 'first' of its row.
+template <typename F>
+static void unpackFragment(Type type, uint32_t bits, unsigned first, F take) {
+  static const NarrowNumbers e4m3(Type::E4M3), e5m2(Type::E5M2);
+  switch (type) {
+  case Type::E4M3:
+  case Type::E5M2: {
+    const double *numbers = type == Type::E4M3 ? e4m3.numbers : e5m2.numbers;
+    for (unsigned k = 0; k < 4; ++k)
+      take(first + k, numbers[bits >> (8 * k) & 0xff]);
+    return;
+  }
+  case Type::TF32: // the low bits do not count
+    return take(first, singleOfBits(bits & ~uint32_t(0x1fff)));
+  default:
+    for (unsigned k = 0; k < 2; ++k) {
+      auto code = static_cast<uint16_t>(bits >> (16 * k));
+      take(first + k,
+           type == Type::BF16 ? singleOfBfloat(code) : singleOfHalf(code));
+    }
   }
 }
 
-/// 16 rows of A or 8 columns of B, 'depth' values each: register q of a lane
-/// holds a quarter of the 16 bytes of a row. Registers go down the rows first.
-static void gather(Warp &warp, const Slot *slots, unsigned rowGroups,
-                   unsigned registers, Type type,
-                   std::array<std::array<double, 32>, 16> &matrix) {
+/// Register q of a lane holds a quarter of the 16 bytes of row lane / 4, and
+/// registers go down the 'groups' of 8 rows first. Calls 'take' with row, k and
+/// value.
+template <typename F>
+static void gather(Warp &warp, const Slot *slots, unsigned groups,
+                   unsigned registers, Type type, F take) {
   unsigned perRegister = 4 / sizeOf(type);
   for (unsigned q = 0; q < registers; ++q) {
     const auto *bits = warp.lanes<uint32_t>(slots[q]);
     for (unsigned lane = 0; lane < kLanes; ++lane) {
-      unsigned row = lane / 4 + 8 * (q % rowGroups);
-      unsigned column =
-          (lane % 4) * perRegister + 4 * perRegister * (q / rowGroups);
-      unpackFragment(type, bits[lane], &matrix[row][column]);
+      unsigned row = lane / 4 + 8 * (q % groups);
+      unsigned first =
+          (lane % 4) * perRegister + 4 * perRegister * (q / groups);
+      unpackFragment(type, bits[lane], first,
+                     [&](unsigned k, double value) { take(row, k, value); });
     }
   }
 }
@@ -157,26 +188,32 @@ static Flow multiplyMatrices(Warp &warp, const Instruction &i,
   unsigned aRegisters = 2 * bRegisters;
   const Slot *d = i.list.data(), *a = d + 4, *b = a + aRegisters,
              *c = b + bRegisters;
-  std::array<std::array<double, 32>, 16> left, right;
-  gather(warp, a, 2, aRegisters, i.type, left);
-  gather(warp, b, 1, bRegisters, i.sourceType, right);
+  Left left;
+  Right right;
+  gather(warp, a, 2, aRegisters, i.type,
+         [&](unsigned row, unsigned k, double value) { left[row][k] = value; });
+  gather(warp, b, 1, bRegisters, i.sourceType,
+         [&](unsigned column, unsigned k, double value) {
+           right[k][column] = value;
+         });
+  std::array<std::array<double, 8>, 16> sums = {};
+  for (unsigned row = 0; row < 16; ++row)
+    for (unsigned k = 0; k < depth; ++k)
+      for (unsigned column = 0; column < 8; ++column)
+        sums[row][column] += left[row][k] * right[k][column];
   std::array<std::array<float, kLanes>, 4> results;
   for (unsigned q = 0; q < 4; ++q) {
     const auto *start = warp.lanes<float>(c[q]);
     for (unsigned lane = 0; lane < kLanes; ++lane) {
       unsigned row = lane / 4 + 8 * (q / 2), column = 2 * (lane % 4) + q % 2;
-      double sum = 0;
-      for (unsigned k = 0; k < depth; ++k)
-        sum += left[row][k] * right[column][k];
-      auto rounded = static_cast<float>(sum + start[lane]);
-      uint32_t nan = kSingleNaN;
-      if (rounded != rounded)
-        std::memcpy(&rounded, &nan, sizeof rounded);
-      results[q][lane] = rounded;
+      auto rounded = static_cast<float>(sums[row][column] + start[lane]);
+      results[q][lane] =
+          rounded != rounded ? singleOfBits(kSingleNaN) : rounded;
     }
   }
   for (unsigned q = 0; q < 4; ++q)
     std::memcpy(warp.lanes<float>(d[q]), results[q].data(), sizeof results[q]);
+  warp.cta.cluster.counts[Count::TensorOperations] += 2 * 16 * 8 * depth;
   return Flow::Next;
 }
 
@@ -201,7 +238,7 @@ static void decodeMultiply(Decoder &decoder) {
   instruction.type = a;
   instruction.sourceType = b;
   instruction.immediate = depth;
-  instruction.execute = multiplyMatrices;
+  instruction.execute = fastest<multiplyMatrices>();
   instruction.list = decoder.readDestinationList(Type::F32);
   const size_t sizes[] = {4, rowBytes / 8, rowBytes / 16, 4};
   size_t expected = sizes[0];

@@ -17,14 +17,15 @@ template <typename T, typename Register>
 static Flow load(Warp &warp, const Instruction &i, LaneMask active) {
   auto count = static_cast<unsigned>(i.list.size());
   auto bytes = static_cast<unsigned>(count * sizeof(T));
-  forLanes(active, [&](unsigned lane) {
-    const uint8_t *memory =
-        warp.access(i, i.space, warp.addressOf(i.address[0], lane), bytes,
-                    Access::Read, lane);
-    for (unsigned k = 0; k < count; ++k)
-      warp.lanes<Register>(i.list[k])[lane] =
-          static_cast<Register>(loadShared<T>(memory + k * sizeof(T)));
-  });
+  LanePointers memory;
+  warp.accessLanes(i, i.address[0], bytes, Access::Read, active, memory);
+  for (unsigned k = 0; k < count; ++k) {
+    auto *result = warp.lanes<Register>(i.list[k]);
+    forLanes(active, [&](unsigned lane) {
+      result[lane] =
+          static_cast<Register>(loadShared<T>(memory[lane] + k * sizeof(T)));
+    });
+  }
   return Flow::Next;
 }
 
@@ -32,14 +33,14 @@ template <typename T, typename Register>
 static Flow store(Warp &warp, const Instruction &i, LaneMask active) {
   auto count = static_cast<unsigned>(i.list.size());
   auto bytes = static_cast<unsigned>(count * sizeof(T));
-  forLanes(active, [&](unsigned lane) {
-    uint8_t *memory =
-        warp.access(i, i.space, warp.addressOf(i.address[0], lane), bytes,
-                    Access::Write, lane);
-    for (unsigned k = 0; k < count; ++k)
-      storeShared<T>(memory + k * sizeof(T),
-                     static_cast<T>(warp.lanes<Register>(i.list[k])[lane]));
-  });
+  LanePointers memory;
+  warp.accessLanes(i, i.address[0], bytes, Access::Write, active, memory);
+  for (unsigned k = 0; k < count; ++k) {
+    const auto *value = warp.lanes<Register>(i.list[k]);
+    forLanes(active, [&](unsigned lane) {
+      storeShared<T>(memory[lane] + k * sizeof(T), static_cast<T>(value[lane]));
+    });
+  }
   warp.progressed = true;
   return Flow::Next;
 }

@@ -9,6 +9,7 @@
 #define DSRT_SIMULATOR_MACHINE_CTA_H
 
 #include "runtime/simulator/machine/AddressSpace.h"
+#include "runtime/simulator/machine/Counts.h"
 #include "runtime/simulator/machine/Warp.h"
 
 #include <array>
@@ -76,6 +77,7 @@ public:
   Launch &launch;
   std::vector<std::unique_ptr<Cta>> ctas;
   NamedBarrier barrier;
+  Counts counts;
 
 private:
   [[noreturn]] void deadlock() const;

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 
@@ -20,42 +19,45 @@ namespace dsrt::simulator {
 class InitializedBytes {
 public:
   explicit InitializedBytes(uint64_t size)
-      : bits(static_cast<uint8_t *>(std::calloc(size / 8 + 1, 1))) {
+      : bits(static_cast<uint64_t *>(
+            std::calloc(size / kWord + 1, sizeof(uint64_t)))) {
     if (!bits)
       throw std::bad_alloc();
   }
 
   void clear(uint64_t offset, uint64_t count) {
-    forBytes(offset, count, [](uint8_t &byte, uint8_t mask) {
-      __atomic_fetch_and(&byte, static_cast<uint8_t>(~mask), __ATOMIC_RELAXED);
+    forWords(offset, count, [](uint64_t &word, uint64_t mask) {
+      __atomic_fetch_and(&word, ~mask, __ATOMIC_RELAXED);
       return true;
     });
   }
 
   void set(uint64_t offset, uint64_t count) {
-    forBytes(offset, count, [](uint8_t &byte, uint8_t mask) {
-      if ((__atomic_load_n(&byte, __ATOMIC_RELAXED) & mask) != mask)
-        __atomic_fetch_or(&byte, mask, __ATOMIC_RELAXED);
+    forWords(offset, count, [](uint64_t &word, uint64_t mask) {
+      if ((__atomic_load_n(&word, __ATOMIC_RELAXED) & mask) != mask)
+        __atomic_fetch_or(&word, mask, __ATOMIC_RELAXED);
       return true;
     });
   }
 
   bool areSet(uint64_t offset, uint64_t count) const {
-    return forBytes(offset, count, [](uint8_t &byte, uint8_t mask) {
-      return (__atomic_load_n(&byte, __ATOMIC_RELAXED) & mask) == mask;
+    return forWords(offset, count, [](uint64_t &word, uint64_t mask) {
+      return (__atomic_load_n(&word, __ATOMIC_RELAXED) & mask) == mask;
     });
   }
 
 private:
-  /// Calls 'function' with each byte of bits and which of them are meant, until
+  static constexpr uint64_t kWord = 64;
+
+  /// Calls 'function' with each word of bits and which of them are meant, until
   /// it returns false.
   template <typename F>
-  bool forBytes(uint64_t offset, uint64_t count, F function) const {
+  bool forWords(uint64_t offset, uint64_t count, F function) const {
     for (uint64_t end = offset + count; offset < end;) {
-      uint64_t first = offset % 8;
-      uint64_t here = std::min(8 - first, end - offset);
-      auto mask = static_cast<uint8_t>(((1u << here) - 1) << first);
-      if (!function(bits.get()[offset / 8], mask))
+      uint64_t first = offset % kWord;
+      uint64_t here = std::min(kWord - first, end - offset);
+      uint64_t mask = ~uint64_t(0) >> (kWord - here) << first;
+      if (!function(bits.get()[offset / kWord], mask))
         return false;
       offset += here;
     }
@@ -63,9 +65,9 @@ private:
   }
 
   struct Free {
-    void operator()(uint8_t *memory) const { std::free(memory); }
+    void operator()(uint64_t *memory) const { std::free(memory); }
   };
-  std::unique_ptr<uint8_t, Free> bits;
+  std::unique_ptr<uint64_t, Free> bits;
 };
 
 } // namespace dsrt::simulator

@@ -64,6 +64,7 @@ void Launch::work(unsigned residentLimit) {
   // some 10^8 instructions of each warp.
   constexpr unsigned patience = 25000;
   std::list<std::unique_ptr<Cluster>> resident;
+  Counts done;
   bool more = true;
   unsigned idleRounds = 0;
   uint64_t seen = progress;
@@ -72,8 +73,12 @@ void Launch::work(unsigned residentLimit) {
     for (auto cluster = resident.begin(); cluster != resident.end();) {
       Cluster::Status status = (*cluster)->run();
       anyProgress |= status != Cluster::Status::Stuck;
-      cluster = status == Cluster::Status::Done ? resident.erase(cluster)
-                                                : std::next(cluster);
+      if (status != Cluster::Status::Done) {
+        ++cluster;
+        continue;
+      }
+      done.add((*cluster)->counts);
+      cluster = resident.erase(cluster);
     }
     if (more && !anyProgress && resident.size() < residentLimit) {
       std::unique_ptr<Cluster> next = nextCluster();
@@ -83,7 +88,7 @@ void Launch::work(unsigned residentLimit) {
     }
     if (resident.empty()) {
       if (!more)
-        return;
+        break;
       continue;
     }
     idleRounds = anyProgress || progress != seen ? 0 : idleRounds + 1;
@@ -94,6 +99,8 @@ void Launch::work(unsigned residentLimit) {
                               "no warp writes",
                               kernel.name));
   }
+  std::lock_guard<std::mutex> lock(mutex);
+  total.add(done);
 }
 
 void Launch::run() {
@@ -101,11 +108,12 @@ void Launch::run() {
   unsigned resident = residentClusters();
   auto count = static_cast<unsigned>(
       std::min<uint64_t>({settings.threads, clusters, resident}));
+  total[Count::Launches] = 1;
   auto guardedWork = [&] {
     try {
       work(std::max(1u, resident / count));
     } catch (...) {
-      std::lock_guard<std::mutex> lock(failureMutex);
+      std::lock_guard<std::mutex> lock(mutex);
       if (!failure)
         failure = std::current_exception();
       stopped = true;

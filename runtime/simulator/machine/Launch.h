@@ -43,6 +43,8 @@ public:
 
   /// Throws the Fault of the first cluster that had one.
   void run();
+  /// What the clusters did that have ended.
+  const Counts &counts() const { return total; }
 
   uint64_t sharedBytes() const {
     return kernel.sharedBytes + shape.dynamicShared;
@@ -70,8 +72,9 @@ private:
   std::unique_ptr<uint8_t, Free> parameters;
   std::atomic<uint64_t> begun{0};
   std::atomic<bool> stopped{false};
-  std::mutex failureMutex;
+  std::mutex mutex; // of what follows
   std::exception_ptr failure;
+  Counts total;
 };
 
 } // namespace dsrt::simulator

@@ -39,6 +39,7 @@ bool Warp::settle() {
 }
 
 Warp::Status Warp::run(unsigned budget) {
+  Counts &counts = cta.cluster.counts;
   for (; budget > 0 && settle(); --budget) {
     Path &path = stack.back();
     const Instruction &instruction = code[path.next];
@@ -51,6 +52,9 @@ Warp::Status Warp::run(unsigned budget) {
       ++path.next;
       continue;
     }
+    ++counts[Count::WarpInstructions];
+    counts[Count::LaneInstructions] +=
+        static_cast<unsigned>(__builtin_popcount(active));
     switch (instruction.execute(*this, instruction, active)) {
     case Flow::Next:
       ++path.next;

@@ -16,6 +16,9 @@ namespace dsrt::simulator {
 
 class Cta;
 
+using LaneAddresses = std::array<uint64_t, kLanes>;
+using LanePointers = std::array<uint8_t *, kLanes>;
+
 enum class Access { Read, Write, Update };
 
 /// A cp.async of one lane: read when it is issued, written when it is waited
@@ -79,6 +82,11 @@ public:
   uint8_t *access(const Instruction &instruction, Space space, uint64_t address,
                   unsigned bytes, Access kind, unsigned lane);
 
+  /// The same for all active lanes, in the space of the instruction.
+  void accessLanes(const Instruction &instruction, const Address &address,
+                   unsigned bytes, Access kind, LaneMask active,
+                   LanePointers &memory);
+
   /// Begins and ends a write to shared memory that happens by itself. In
   /// between the bytes count as not written. Returns their offset.
   uint64_t beginAsyncWrite(const Instruction &instruction, uint64_t address,
@@ -128,6 +136,12 @@ private:
 
   /// Drops the paths that have ended; false if none is left.
   bool settle();
+  /// Accesses of all lanes at once; false if one of them is not allowed or is
+  /// not of this memory. Of shared memory the addresses become the host's.
+  bool accessGlobalLanes(LaneAddresses &addresses, unsigned bytes, Access kind,
+                         LaneMask active);
+  bool accessSharedLanes(LaneAddresses &addresses, unsigned bytes, Access kind,
+                         LaneMask active);
   uint8_t *accessShared(const Instruction &instruction, uint64_t address,
                         unsigned bytes, Access kind, unsigned lane);
   uint8_t *accessLocal(const Instruction &instruction, uint64_t address,

@@ -8,6 +8,7 @@
 // ds-test-simulator streams FOLDER     streams, events, graphs, modules
 // ds-test-simulator warps FOLDER       lanes, barriers and atomics
 // ds-test-simulator matrices FOLDER    copies, mbarriers and matrices
+// ds-test-simulator speed              instructions per second
 //
 // Each prints a line per case. What is no fault, no forgotten wait and no
 // function that a GPU approximates should also hold on a GPU; none has been
@@ -45,6 +46,8 @@ int main(int argc, char **argv) {
     testWarps(folder);
   else if (command == "matrices" && !folder.empty())
     testMatrices(folder);
+  else if (command == "speed")
+    testSpeed();
   else {
     fmt::print(stderr, "ds-test-simulator: error: unknown command '{}'\n",
                command);
