@@ -186,6 +186,28 @@ public:
   Val makeVector(ArrayRef<Val> values);
 
   //===--------------------------------------------------------------------===//
+  // Tensor cores and asynchronous copies (KernelBuilderMatrix.cpp)
+  //===--------------------------------------------------------------------===//
+
+  /// ldmatrix.x4.b16: four 8 x 8 matrices of 16-bit elements out of shared
+  /// memory, as i32 pairs. Lane l gives the address of row l % 8 of matrix l / 8;
+  /// of each matrix it gets row l / 4, columns 2 (l % 4) and the next, or, if
+  /// transposed, column l / 4, rows 2 (l % 4) and the next.
+  SmallVector<Val> loadMatrices(Val shared, bool transposed = false);
+  /// mma.m16n8k16 of bf16 pairs with f32 sums: a[16, 16] b[16, 8] + c[16, 8],
+  /// of 4, 2 and 4 registers. `a` is loadMatrices of row blocks (0, 0), (8, 0),
+  /// (0, 8), (8, 8); lane l has c of row l / 4 and l / 4 + 8, columns 2 (l % 4)
+  /// and the next.
+  SmallVector<Val> mmaBf16(ArrayRef<Val> a, ArrayRef<Val> b, ArrayRef<Val> c);
+  /// cp.async of 16 bytes, past L1: the first `bytes` (i32) from `global`, the
+  /// others zero; 0 reads nothing.
+  void copyAsync(Val shared, Val global, Val bytes);
+  /// Ends a group of copies.
+  void commitCopies();
+  /// Waits until all but the `pending` last groups of this thread have arrived.
+  void waitForCopies(int64_t pending);
+
+  //===--------------------------------------------------------------------===//
   // Threads
   //===--------------------------------------------------------------------===//
 
@@ -231,6 +253,9 @@ public:
                        ArrayRef<Type> outputs, ArrayRef<Val> inputs);
   /// A call of an LLVM intrinsic by name.
   Val intrinsic(StringRef name, Type result, ArrayRef<Val> operands);
+  /// One that returns a structure.
+  SmallVector<Val> intrinsic(StringRef name, ArrayRef<Type> results,
+                             ArrayRef<Val> operands);
 
   /// Ends the function. Done by LaunchBuilder::launch if not before.
   void finish();
