@@ -36,10 +36,6 @@ namespace mlir::deepseek {
 using namespace mlir;
 using namespace mlir::deepseek;
 
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
 static remark::RemarkOpts remarkAt(Operation *op, StringRef name) {
   return remark::RemarkOpts::name(name).category("moe").function(
       op->getParentOfType<func::FuncOp>().getSymName());

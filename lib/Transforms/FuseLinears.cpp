@@ -31,10 +31,6 @@ namespace mlir::deepseek {
 using namespace mlir;
 using namespace mlir::deepseek;
 
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
 static remark::RemarkOpts remarkAt(Operation *op, StringRef name) {
   return remark::RemarkOpts::name(name).category("kernel").function(
       op->getParentOfType<func::FuncOp>().getSymName());

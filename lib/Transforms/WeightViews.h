@@ -14,6 +14,10 @@
 
 namespace mlir::deepseek {
 
+inline RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
 /// `get_weight`, or `dequantize` of two.
 struct WeightView {
   GetWeightOp data;

@@ -238,8 +238,7 @@ Status checkCodesAreRequantized(const std::vector<PowerOfTwoWeight> &weights) {
       DSRT_MALFORMED,
       "{}: {}: expected codes that were quantized for power-of-two scales "
       "(ue8m0), found the largest code to be 448 in each of {} blocks that "
-      "were "
-      "looked at: the scales were rounded to powers of two and the codes not "
+      "were looked at: the scales were rounded to powers of two and the codes not "
       "requantized; quantize the original weights for ue8m0",
       quote(weights.front().file->path()), quote(weights.front().codes->name),
       telling);
