@@ -190,18 +190,30 @@ public:
   //===--------------------------------------------------------------------===//
 
   /// ldmatrix.x4.b16: four 8 x 8 matrices of 16-bit elements out of shared
-  /// memory, as i32 pairs. Lane l gives the address of row l % 8 of matrix l / 8;
-  /// of each matrix it gets row l / 4, columns 2 (l % 4) and the next, or, if
-  /// transposed, column l / 4, rows 2 (l % 4) and the next.
+  /// memory, as i32 pairs. Lane l gives the address of row l % 8 of matrix l /
+  /// 8; of each matrix it gets row l / 4, columns 2 (l % 4) and the next, or,
+  /// if transposed, column l / 4, rows 2 (l % 4) and the next.
   SmallVector<Val> loadMatrices(Val shared, bool transposed = false);
   /// mma.m16n8k16 of bf16 pairs with f32 sums: a[16, 16] b[16, 8] + c[16, 8],
   /// of 4, 2 and 4 registers. `a` is loadMatrices of row blocks (0, 0), (8, 0),
   /// (0, 8), (8, 8); lane l has c of row l / 4 and l / 4 + 8, columns 2 (l % 4)
   /// and the next.
   SmallVector<Val> mmaBf16(ArrayRef<Val> a, ArrayRef<Val> b, ArrayRef<Val> c);
-  /// cp.async of 16 bytes, past L1: the first `bytes` (i32) from `global`, the
-  /// others zero; 0 reads nothing.
-  void copyAsync(Val shared, Val global, Val bytes);
+  /// The same product of 32 bytes a row of f16, or of f8E4M3FN (m16n8k32,
+  /// chip.fp8Mma): registers are 4 bytes of what loadMatrices gives.
+  SmallVector<Val> mmaF16(ArrayRef<Val> a, ArrayRef<Val> b, ArrayRef<Val> c);
+  SmallVector<Val> mmaE4m3(ArrayRef<Val> a, ArrayRef<Val> b, ArrayRef<Val> c);
+  /// prmt: byte i of the result is the byte of b:a that digit i of `selector`,
+  /// the lowest first, names.
+  Val permuteBytes(Val a, Val b, int64_t selector);
+  /// The f16 pairs of the e4m3 in bytes (0, 2) and (1, 3), times 2^-8. Exact;
+  /// NaN becomes a number.
+  std::pair<Val, Val> e4m3ToScaledF16(Val quad);
+  /// The bf16 pair of the e4m3 in bytes (1, 3). Exact; NaN becomes a number.
+  Val e4m3ToBf16(Val quad);
+  /// cp.async of `size` bytes: the first `bytes` (i32) from `global`, the
+  /// others zero; 0 reads nothing. 16 bytes go past L1; 4 and 8 are possible.
+  void copyAsync(Val shared, Val global, Val bytes, int64_t size = 16);
   /// Ends a group of copies.
   void commitCopies();
   /// Waits until all but the `pending` last groups of this thread have arrived.

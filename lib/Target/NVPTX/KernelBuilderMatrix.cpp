@@ -40,9 +40,59 @@ SmallVector<Val> KernelBuilder::mmaBf16(ArrayRef<Val> a, ArrayRef<Val> b,
   return intrinsic("llvm.nvvm.mma.m16n8k16.row.col.bf16", types, operands);
 }
 
-void KernelBuilder::copyAsync(Val shared, Val global, Val bytes) {
-  NVVM::CpAsyncOp::create(*this, shared, global, /*size=*/16,
-                          NVVM::LoadCacheModifierKind::CG, bytes);
+SmallVector<Val> KernelBuilder::mmaF16(ArrayRef<Val> a, ArrayRef<Val> b,
+                                       ArrayRef<Val> c) {
+  SmallVector<Val> operands;
+  auto pair = VectorType::get(2, getF16Type());
+  for (Val value : llvm::concat<const Val>(a, b))
+    operands.push_back(bitcast(value, pair));
+  operands.append(c.begin(), c.end());
+  SmallVector<Type> types(4, getF32Type());
+  return intrinsic("llvm.nvvm.mma.m16n8k16.row.col.f32.f32", types, operands);
+}
+
+SmallVector<Val> KernelBuilder::mmaE4m3(ArrayRef<Val> a, ArrayRef<Val> b,
+                                        ArrayRef<Val> c) {
+  SmallVector<Val> operands(a);
+  operands.append(b.begin(), b.end());
+  operands.append(c.begin(), c.end());
+  SmallVector<Type> types(4, getF32Type());
+  return intrinsic("llvm.nvvm.mma.m16n8k32.row.col.f32.e4m3.e4m3.f32", types,
+                   operands);
+}
+
+Val KernelBuilder::permuteBytes(Val a, Val b, int64_t selector) {
+  return intrinsic("llvm.nvvm.prmt", getI32Type(), {a, b, i32(selector)});
+}
+
+std::pair<Val, Val> KernelBuilder::e4m3ToScaledF16(Val quad) {
+  // Sign and the seven bits below it move to where an f16 has its sign and the
+  // lower end of its exponent, whose bias is 8 more.
+  Val even = ((quad & 0x007f007f) << i32(7)) | ((quad & 0x00800080) << i32(8));
+  Val odd = ((quad & 0x7f007f00) >> 1) | (quad & i32(0x80008000));
+  return {even, odd};
+}
+
+Val KernelBuilder::e4m3ToBf16(Val quad) {
+  // As above; the bias is 120 more, which the product makes up for, exactly
+  // also for subnormal numbers.
+  Val bits = ((quad & 0x7f007f00) >> 4) | (quad & i32(0x80008000));
+  auto pair = VectorType::get(2, getBF16Type());
+  auto splat = [&](double value) {
+    FloatAttr element = getFloatAttr(getBF16Type(), value);
+    return val(LLVM::ConstantOp::create(
+        *this, pair, DenseElementsAttr::get(pair, element.getValue())));
+  };
+  Val product = fma(bitcast(bits, pair), splat(0x1p120), splat(-0.0));
+  return bitcast(product, getI32Type());
+}
+
+void KernelBuilder::copyAsync(Val shared, Val global, Val bytes, int64_t size) {
+  // .cg exists for 16 bytes only.
+  auto modifier = size == 16 ? NVVM::LoadCacheModifierKind::CG
+                             : NVVM::LoadCacheModifierKind::CA;
+  NVVM::CpAsyncOp::create(*this, shared, global, static_cast<uint32_t>(size),
+                          modifier, bytes);
 }
 
 void KernelBuilder::commitCopies() {
