@@ -8,6 +8,8 @@
 namespace mlir::deepseek {
 
 const KernelEmitter *getEmbeddingEmitter();
+const KernelEmitter *getSm90Fp8GroupedLinearEmitter();
+const KernelEmitter *getSm90Fp8LinearEmitter();
 
 } // namespace mlir::deepseek
 
