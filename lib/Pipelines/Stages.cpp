@@ -118,7 +118,7 @@ static void buildBuffers(OpPassManager &pm, const CompileOptions &options) {
 static void buildDevice(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createSetTargetPass(options.target + ":" + options.chip));
   if (options.target == kNVPTX)
-    buildNVPTXDevicePipeline(pm, options.chip);
+    buildNVPTXDevicePipeline(pm, options.chip, options.emitters);
   else
     buildHostDevicePipeline(pm);
 }
@@ -282,6 +282,10 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
                      "CPU's name; nvptx: sm_80, sm_89, sm_90a, sm_100a, "
                      "sm_120a, several separated by commas"),
       llvm::cl::init("native")};
+  Option<std::string> emitters{
+      *this, "emitters",
+      llvm::cl::desc("nvptx: what may write kernels, separated by commas (all); "
+                     "any_fallback shows whether a kernel is wrong")};
   Option<std::string> mla{*this, "mla",
                           llvm::cl::desc("absorbed, expanded or auto"),
                           llvm::cl::init("absorbed")};
@@ -322,6 +326,7 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
     CompileOptions options;
     options.target = target;
     options.chip = chip;
+    options.emitters = emitters;
     options.mla = mla;
     options.fuseKernels = fuseKernels;
     options.activations = activations;

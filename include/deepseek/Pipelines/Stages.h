@@ -24,6 +24,8 @@ namespace mlir::deepseek {
 struct CompileOptions {
   std::string target = "host";
   std::string chip = "native";
+  /// What may write kernels on nvptx, by name; empty: all emitters.
+  std::string emitters;
   /// Whether kernels are merged; false shows what that is worth.
   bool fuseKernels = true;
   std::string mla = "absorbed";

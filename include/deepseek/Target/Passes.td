@@ -41,7 +41,7 @@ def HostVectorizeLinalg : Pass<"host-vectorize-linalg", "func::FuncOp"> {
                            "vector::VectorDialect"];
 }
 
-def HostExpandFloats : Pass<"host-expand-floats", "func::FuncOp"> {
+def ExpandFloats : Pass<"expand-floats", "func::FuncOp"> {
   let summary = "Writes FP8 and BF16 casts and exp, rsqrt, sin, cos in exact or bounded arithmetic";
   let description = [{
     Casts: FP8 to f32 is exact for all 256 codes, f32 to FP8 and BF16 rounds to
@@ -69,10 +69,15 @@ def NVPTXConfigureKernels : Pass<"nvptx-configure-kernels", "ModuleOp"> {
     On the nested module of kernels. The choice is the attribute `nvptx.configuration`
     of the kernel function, by chip; what is there already is kept, so a person may
     write or edit it. A remark of the category `kernel` gives the reason.
+
+    `emitters=any_fallback` writes all kernels from their loops: where answers are
+    wrong, they tell whether an emitter is to blame.
   }];
   let options = [
     Option<"chips", "chips", "std::string", "\"\"",
-           "the chips, separated by commas: sm_80, sm_89, sm_90a, sm_100a, sm_120a">
+           "the chips, separated by commas: sm_80, sm_89, sm_90a, sm_100a, sm_120a">,
+    Option<"emitters", "emitters", "std::string", "\"\"",
+           "the emitters to choose from, separated by commas; empty: all">
   ];
 }
 

@@ -2,27 +2,23 @@
 //
 // Kernel functions arrive as (inputs..., outs...) -> results on tensors, made
 // of linalg, tensor and scf. They leave as functions on contiguous memrefs that
-// write into their outs and return nothing. Upstream's one-shot bufferization
-// does the work; this pass states what may be written, turns temporaries into
-// stack memory, and stacked weights into tables of pointers.
+// write into their outs and return nothing (Common/BufferizeKernels.h), with
+// temporaries in stack memory, and stacked weights as tables of pointers.
 //
 //===----------------------------------------------------------------------===//
 
 #include "deepseek/Target/Passes.h"
 
 #include "dialects/DSRT/IR/DSRTDialect.h"
+#include "lib/Target/Common/BufferizeKernels.h"
 
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
-#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 
 namespace mlir::deepseek {
 #define GEN_PASS_DEF_HOSTBUFFERIZEKERNELS
@@ -35,99 +31,6 @@ namespace {
 
 /// Stack memory one kernel may use for its temporaries; a thread has 8 MiB.
 constexpr int64_t kMaxStackBytes = 1 << 20;
-
-/// The value that `value` was made from by writing into it.
-Value destinationOf(Value value) {
-  while (auto result = dyn_cast<OpResult>(value)) {
-    Operation *op = result.getOwner();
-    if (auto forall = dyn_cast<scf::ForallOp>(op))
-      value = forall.getOutputs()[result.getResultNumber()];
-    else if (auto loop = dyn_cast<scf::ForOp>(op))
-      value = loop.getInitArgs()[result.getResultNumber()];
-    else if (auto insert = dyn_cast<tensor::InsertOp>(op))
-      value = insert.getDest();
-    else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
-      value = insert.getDest();
-    else if (auto dps = dyn_cast<DestinationStyleOpInterface>(op))
-      value = dps.getDpsInitOperand(result.getResultNumber())->get();
-    else
-      break;
-  }
-  return value;
-}
-
-/// A kernel has an out of the type of each result, after its inputs.
-LogicalResult verifyOuts(func::FuncOp func) {
-  ArrayRef<Type> arguments = func.getArgumentTypes();
-  ArrayRef<Type> results = func.getResultTypes();
-  if (results.size() <= arguments.size() &&
-      results == arguments.take_back(results.size()) &&
-      llvm::all_of(results, llvm::IsaPred<RankedTensorType>))
-    return success();
-  return func.emitError("expected a kernel whose last arguments are the outs "
-                        "of its results, got ")
-         << func.getFunctionType();
-}
-
-/// Results that are not made in their out are copied there; inputs may not be
-/// written.
-void prepareFunction(func::FuncOp func) {
-  unsigned inputs = func.getNumArguments() - func.getNumResults();
-  OpBuilder builder(func.getContext());
-  for (unsigned i = 0; i < inputs; ++i)
-    if (isa<TensorType>(func.getArgument(i).getType()))
-      func.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
-                      builder.getBoolAttr(false));
-  auto returnOp = cast<func::ReturnOp>(func.getBody().back().getTerminator());
-  builder.setInsertionPoint(returnOp);
-  for (OpOperand &operand : returnOp->getOpOperands()) {
-    Value out = func.getArgument(inputs + operand.getOperandNumber());
-    if (destinationOf(operand.get()) == out)
-      continue;
-    operand.set(
-        bufferization::MaterializeInDestinationOp::create(
-            builder, returnOp.getLoc(), out.getType(), operand.get(), out)
-            .getResult());
-  }
-}
-
-LogicalResult bufferize(ModuleOp module) {
-  bufferization::OneShotBufferizationOptions options;
-  options.bufferizeFunctionBoundaries = true;
-  options.allowReturnAllocsFromLoops = true;
-  options.setFunctionBoundaryTypeConversion(
-      bufferization::LayoutMapOption::IdentityLayoutMap);
-  options.unknownTypeConverterFn =
-      [](TensorType type, Attribute memorySpace,
-         const bufferization::BufferizationOptions &) {
-        return bufferization::getMemRefTypeWithStaticIdentityLayout(
-            type, memorySpace);
-      };
-  options.memCpyFn = [](OpBuilder &b, Location loc, Value from, Value to) {
-    memref::CopyOp::create(b, loc, from, to);
-    return success();
-  };
-  bufferization::BufferizationState state;
-  return bufferization::runOneShotModuleBufferize(module, options, state);
-}
-
-/// Results are in the outs by now.
-LogicalResult dropResults(func::FuncOp func) {
-  auto returnOp = cast<func::ReturnOp>(func.getBody().back().getTerminator());
-  unsigned inputs = func.getNumArguments() - returnOp.getNumOperands();
-  OpBuilder builder(returnOp);
-  for (auto [index, value] : llvm::enumerate(returnOp.getOperands())) {
-    Value out = func.getArgument(inputs + index);
-    if (auto cast = value.getDefiningOp<memref::CastOp>())
-      value = cast.getSource();
-    if (value != out)
-      memref::CopyOp::create(builder, returnOp.getLoc(), value, out);
-  }
-  returnOp->setOperands(ValueRange());
-  func.setType(builder.getFunctionType(func.getArgumentTypes(), {}));
-  func.removeResAttrsAttr();
-  return success();
-}
 
 /// memref.alloc of static size -> memref.alloca; anything else is an error.
 LogicalResult useStack(func::FuncOp func) {
@@ -241,20 +144,10 @@ struct BufferizeKernels
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    for (func::FuncOp func : module.getOps<func::FuncOp>()) {
-      if (func.isExternal() || !func.getBody().hasOneBlock()) {
-        func.emitError("expected a kernel function with one block");
-        return signalPassFailure();
-      }
-      if (failed(verifyOuts(func)))
-        return signalPassFailure();
-      prepareFunction(func);
-    }
-    if (failed(bufferize(module)))
+    if (failed(deepseek::bufferizeKernels(module)))
       return signalPassFailure();
     for (func::FuncOp func : module.getOps<func::FuncOp>()) {
-      if (failed(dropResults(func)) || failed(useStack(func)) ||
-          failed(useTables(func)))
+      if (failed(useStack(func)) || failed(useTables(func)))
         return signalPassFailure();
     }
   }

@@ -28,7 +28,7 @@ void deepseek::buildHostDevicePipeline(OpPassManager &pm) {
   kernels.addNestedPass<func::FuncOp>(createHostFuseLoops());
   kernels.addNestedPass<func::FuncOp>(createHostVectorizeLinalg());
   kernels.addPass(createCSEPass());
-  kernels.addNestedPass<func::FuncOp>(createHostExpandFloats());
+  kernels.addNestedPass<func::FuncOp>(createExpandFloats());
   kernels.addPass(createHostOutlineParallel());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());

@@ -26,8 +26,29 @@ using namespace mlir::deepseek;
 
 namespace {
 
-const KernelEmitter *findEmitter(func::FuncOp kernel, const Chip &chip) {
-  for (const KernelEmitter *emitter : getKernelEmitters())
+/// The emitters of a list of names, in order of preference; all of them if it
+/// is empty.
+llvm::Expected<SmallVector<const KernelEmitter *>>
+parseEmitters(StringRef list) {
+  ArrayRef<const KernelEmitter *> all = getKernelEmitters();
+  SmallVector<StringRef> names;
+  list.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (StringRef name : names)
+    if (llvm::none_of(all, [&](const KernelEmitter *emitter) {
+          return emitter->getName() == name;
+        }))
+      return llvm::createStringError("unknown emitter '" + name + "'");
+  return SmallVector<const KernelEmitter *>(
+      llvm::make_filter_range(all, [&](const KernelEmitter *emitter) {
+        return names.empty() || llvm::is_contained(names, emitter->getName());
+      }));
+}
+
+using Emitters = ArrayRef<const KernelEmitter *>;
+
+const KernelEmitter *findEmitter(func::FuncOp kernel, const Chip &chip,
+                                 Emitters emitters) {
+  for (const KernelEmitter *emitter : emitters)
     if (emitter->match(kernel, chip))
       return emitter;
   return nullptr;
@@ -43,8 +64,9 @@ void remarkOn(func::FuncOp kernel, const Chip &chip,
 }
 
 /// The dictionary of one chip.
-FailureOr<DictionaryAttr> configure(func::FuncOp kernel, const Chip &chip) {
-  const KernelEmitter *emitter = findEmitter(kernel, chip);
+FailureOr<DictionaryAttr> configure(func::FuncOp kernel, const Chip &chip,
+                                    Emitters emitters) {
+  const KernelEmitter *emitter = findEmitter(kernel, chip, emitters);
   if (!emitter)
     return kernel.emitError() << "no emitter can write kernel '"
                               << kernel.getName() << "' for " << chip.name;
@@ -66,13 +88,19 @@ struct ConfigureKernels
       emitError(getOperation().getLoc()) << llvm::toString(parsed.takeError());
       return signalPassFailure();
     }
+    llvm::Expected<SmallVector<const KernelEmitter *>> chosen =
+        parseEmitters(emitters);
+    if (!chosen) {
+      emitError(getOperation().getLoc()) << llvm::toString(chosen.takeError());
+      return signalPassFailure();
+    }
     for (func::FuncOp kernel : getOperation().getOps<func::FuncOp>()) {
       NamedAttrList all(
           kernel->getAttrOfType<DictionaryAttr>(kConfigurationAttr));
       for (const Chip *chip : *parsed) {
         if (all.get(chip->name))
           continue;
-        FailureOr<DictionaryAttr> one = configure(kernel, *chip);
+        FailureOr<DictionaryAttr> one = configure(kernel, *chip, *chosen);
         if (failed(one))
           return signalPassFailure();
         all.set(chip->name, *one);

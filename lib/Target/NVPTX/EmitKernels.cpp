@@ -15,11 +15,17 @@
 #include "lib/Target/NVPTX/Configurations.h"
 #include "lib/Target/NVPTX/Emitter.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::deepseek {
 #define GEN_PASS_DEF_NVPTXEMITKERNELS
@@ -165,6 +171,14 @@ LogicalResult KernelEmission::run() {
 
 struct EmitKernels : deepseek::impl::NVPTXEmitKernelsBase<EmitKernels> {
   using NVPTXEmitKernelsBase::NVPTXEmitKernelsBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    NVPTXEmitKernelsBase::getDependentDialects(registry);
+    // Of the fallback.
+    registry.insert<affine::AffineDialect, bufferization::BufferizationDialect,
+                    linalg::LinalgDialect, math::MathDialect,
+                    memref::MemRefDialect, tensor::TensorDialect>();
+  }
 
   void runOnOperation() override {
     ModuleOp module = getOperation();

@@ -10,14 +10,17 @@
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 
-void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips) {
+void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips,
+                                        StringRef emitters) {
   OpPassManager &kernels = pm.nest<ModuleOp>();
   NVPTXConfigureKernelsOptions configure;
   configure.chips = chips.str();
+  configure.emitters = emitters.str();
   kernels.addPass(createNVPTXConfigureKernels(configure));
   NVPTXEmitKernelsOptions emit;
   emit.chips = chips.str();
@@ -26,8 +29,12 @@ void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   // On the outer module: some of these refuse to run on a gpu.module.
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addNestedPass<gpu::GPUModuleOp>(createConvertNVVMToLLVMPass());
+  kernels.addPass(createConvertMathToLLVMPass());
+  kernels.addPass(createFinalizeMemRefToLLVMConversionPass());
   kernels.addPass(createConvertControlFlowToLLVMPass());
   kernels.addPass(createArithToLLVMConversionPass());
   kernels.addPass(createConvertFuncToLLVMPass());

@@ -8,9 +8,10 @@
 namespace mlir::deepseek {
 
 /// Stage `device` on nvptx: the functions of the nested module @kernels become
-/// launchers, and PTX for each of `chips` ("sm_90a,sm_80"). On the top-level
-/// module.
-void buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips);
+/// launchers, and PTX for each of `chips` ("sm_90a,sm_80"), written by one of
+/// `emitters` (empty: all). On the top-level module.
+void buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips,
+                              StringRef emitters);
 
 } // namespace mlir::deepseek
 

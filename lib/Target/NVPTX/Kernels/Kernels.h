@@ -8,6 +8,7 @@
 namespace mlir::deepseek {
 
 const KernelEmitter *getEmbeddingEmitter();
+const KernelEmitter *getFallbackEmitter();
 const KernelEmitter *getSm90Fp8GroupedLinearEmitter();
 const KernelEmitter *getSm90Fp8LinearEmitter();
 

@@ -25,7 +25,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::deepseek {
-#define GEN_PASS_DEF_HOSTEXPANDFLOATS
+#define GEN_PASS_DEF_EXPANDFLOATS
 #include "deepseek/Target/Passes.h.inc"
 } // namespace mlir::deepseek
 
@@ -369,7 +369,7 @@ struct ExpandSinCos : OpRewritePattern<Op> {
   }
 };
 
-struct ExpandFloats : deepseek::impl::HostExpandFloatsBase<ExpandFloats> {
+struct ExpandFloats : deepseek::impl::ExpandFloatsBase<ExpandFloats> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExtF, ExpandTruncF, ExpandExp, ExpandRsqrt,

@@ -1,4 +1,4 @@
-// RUN: ds-opt %s --host-expand-floats | FileCheck %s
+// RUN: ds-opt %s --expand-floats | FileCheck %s
 
 // No cast to or from FP8 or BF16 and no function is left to LLVM or a library;
 // test/Integration/casts.mlir checks the values of all codes.
