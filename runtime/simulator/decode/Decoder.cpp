@@ -145,6 +145,13 @@ std::string_view Decoder::takePrefixed(std::string_view prefix) {
   unknownForm();
 }
 
+void Decoder::noteSharedAccess(unsigned bytes) {
+  if (instruction.space == Space::Shared ||
+      instruction.space == Space::Cluster ||
+      instruction.space == Space::Generic)
+    scopes.noteSharedAccess(bytes);
+}
+
 //===----------------------------------------------------------------------===//
 // Operands
 //===----------------------------------------------------------------------===//

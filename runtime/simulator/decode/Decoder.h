@@ -47,6 +47,10 @@ public:
   /// The first modifier that starts with 'prefix', without it.
   std::string_view takePrefixed(std::string_view prefix);
 
+  /// The instruction accesses values of 'bytes' bytes; if they may be of shared
+  /// memory, races there are looked for in units of no more.
+  void noteSharedAccess(unsigned bytes);
+
   // Operands, in order.
 
   bool hasOperand() const { return position < syntax.operands.size(); }

@@ -11,6 +11,7 @@
 
 #include "runtime/simulator/machine/Program.h"
 
+#include <algorithm>
 #include <map>
 #include <string_view>
 #include <unordered_map>
@@ -67,6 +68,10 @@ public:
   /// A new register.
   Slot allocate(Type type);
   uint64_t allocateLocal(uint64_t bytes, unsigned alignment);
+
+  void noteSharedAccess(unsigned bytes) {
+    kernel.sharedUnit = std::min(kernel.sharedUnit, bytes);
+  }
 
   /// Registers a branch of the instruction that comes next.
   void branchTo(std::string_view label, unsigned line);

@@ -37,6 +37,7 @@ Device &Device::get() {
 Device::Device() {
   capability = static_cast<unsigned>(setting("DSRT_SIMULATOR_CHIP", 90));
   settings.seed = setting("DSRT_SIMULATOR_SEED", 1);
+  settings.races = setting("DSRT_SIMULATOR_RACES", 1) != 0;
   settings.threads = static_cast<unsigned>(
       std::max<uint64_t>(1, setting("DSRT_SIMULATOR_THREADS",
                                     std::thread::hardware_concurrency())));

@@ -68,6 +68,8 @@ static Flow waitForCopies(Warp &warp, const Instruction &i, LaneMask active) {
     if (!isDone(copy))
       rest.push_back(copy);
   warp.copies = std::move(rest);
+  if (Races *races = warp.races())
+    races->endCopies(warp.agent());
   warp.progressed = true;
   return Flow::Next;
 }
@@ -88,6 +90,7 @@ static void decodeCopy(Decoder &decoder) {
     decoder.fail(fmt::format("expected a copy of 16 bytes, or with .ca of 4 or "
                              "8, got {}",
                              bytes));
+  decoder.noteSharedAccess(static_cast<unsigned>(bytes));
   if (policy)
     decoder.readSource(Type::B64);
   else if (decoder.hasOperand())

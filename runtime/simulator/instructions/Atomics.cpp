@@ -226,6 +226,8 @@ static void decodeAtomic(Decoder &decoder) {
   decoder.takeOneOf({"cta", "cluster", "gpu", "sys"}, 4);
   instruction.space = decoder.takeSpace();
   Type type = decoder.takeType();
+  instruction.strong = true;
+  decoder.noteSharedAccess(sizeOf(type));
   instruction.execute = atomicHandler(decoder, type);
   bool compares = instruction.immediate == 1;
   if (compares && !returns)

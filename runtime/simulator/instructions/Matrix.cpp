@@ -17,12 +17,12 @@
 
 using namespace dsrt::simulator;
 
-static void checkWholeWarp(const Warp &warp, const Instruction &i,
-                           LaneMask active) {
+static void checkWholeWarp(Warp &warp, const Instruction &i, LaneMask active) {
   if (active != kAllLanes)
     warp.fault(
         FaultKind::InvalidUse, i, static_cast<unsigned>(__builtin_ctz(active)),
         fmt::format("expected all lanes of the warp, got 0x{:08x}", active));
+  warp.synchronizeLanes();
 }
 
 //===----------------------------------------------------------------------===//
@@ -71,6 +71,7 @@ static Flow loadMatrices(Warp &warp, const Instruction &i, LaneMask active) {
   for (unsigned number = 0; number < i.list.size(); ++number)
     std::memcpy(warp.lanes<uint32_t>(i.list[number]), results[number].data(),
                 sizeof results[number]);
+  warp.synchronizeLanes();
   return Flow::Next;
 }
 
@@ -87,6 +88,7 @@ static Flow storeMatrices(Warp &warp, const Instruction &i, LaneMask active) {
     for (unsigned row = 0; row < 8; ++row)
       std::memcpy(rows.memory[row], matrix[row].data(), 16);
   }
+  warp.synchronizeLanes();
   warp.progressed = true;
   return Flow::Next;
 }

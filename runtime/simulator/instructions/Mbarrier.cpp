@@ -33,11 +33,21 @@ class LockedBarrier {
 public:
   LockedBarrier(Warp &warp, const Instruction &i, unsigned lane)
       : warp(warp), instruction(i), lane(lane),
-        memory(warp.access(i, i.space, warp.addressOf(i.address[0], lane), 8,
-                           Access::Update, lane)) {
+        address(warp.addressOf(i.address[0], lane)),
+        memory(warp.access(i, i.space, address, 8, Access::Update, lane)) {
     std::memcpy(&barrier, memory, sizeof barrier);
     if (barrier.magic != kMagic)
       fail("expected an initialized mbarrier");
+  }
+  /// The lanes arrive: they tell what they have done.
+  void release(LaneMask lanes) {
+    if (Races *races = warp.races())
+      races->release(warp.agent(), lanes, clocks().arrived);
+  }
+  /// A phase has been waited for.
+  void acquire() {
+    if (Races *races = warp.races())
+      races->acquire(warp.agent(), clocks().completed);
   }
   ~LockedBarrier() { std::memcpy(memory, &barrier, sizeof barrier); }
   LockedBarrier(const LockedBarrier &) = delete;
@@ -78,13 +88,21 @@ private:
     warp.progressed = true;
     if (barrier.missing != 0 || barrier.bytes != 0)
       return;
+    if (warp.races())
+      clocks().endPhase();
     barrier.missing = barrier.expected;
     barrier.phase ^= 1;
+  }
+
+  BarrierClocks &clocks() {
+    auto [cta, offset] = warp.sharedPlace(address);
+    return warp.races()->mbarrier(cta, offset);
   }
 
   Warp &warp;
   const Instruction &instruction;
   unsigned lane;
+  uint64_t address;
   uint8_t *memory;
 };
 } // namespace
@@ -113,6 +131,17 @@ static Flow invalidate(Warp &warp, const Instruction &i, LaneMask active) {
   return Flow::Next;
 }
 
+/// The lanes with the same address as 'lane'.
+static LaneMask lanesAt(Warp &warp, const Address &address, unsigned lane,
+                        LaneMask active) {
+  LaneMask lanes = 0;
+  forLanes(active, [&](unsigned other) {
+    bool same = warp.addressOf(address, other) == warp.addressOf(address, lane);
+    lanes |= LaneMask(same) << other;
+  });
+  return lanes;
+}
+
 /// Operand 0 gets the state before the arrival; operand 1 counts arrivals, or
 /// bytes if variant says so, which then arrives once.
 static Flow arrive(Warp &warp, const Instruction &i, LaneMask active) {
@@ -121,8 +150,14 @@ static Flow arrive(Warp &warp, const Instruction &i, LaneMask active) {
   const auto *counts =
       i.operand[1] == kNoSlot ? nullptr : warp.lanes<uint32_t>(i.operand[1]);
   bool expectsBytes = i.variant == 1;
+  LaneMask told = 0;
   forLanes(active, [&](unsigned lane) {
     LockedBarrier locked(warp, i, lane);
+    if (!(told >> lane & 1)) {
+      LaneMask together = lanesAt(warp, i.address[0], lane, active);
+      locked.release(together);
+      told |= together;
+    }
     if (states)
       states[lane] = locked.state();
     if (expectsBytes) // the arrival is still missing: the phase can not end yet
@@ -145,7 +180,7 @@ static Flow countBytes(Warp &warp, const Instruction &i, LaneMask active) {
 /// Operand 0: whether the phase has ended that operand 1 names, by its parity
 /// or as the state that an arrival returned (variant 1).
 static Flow testWait(Warp &warp, const Instruction &i, LaneMask active) {
-  LaneMask ended = 0;
+  LaneMask ended = 0, learnt = 0;
   forLanes(active, [&](unsigned lane) {
     uint64_t phase = 0;
     if (i.variant == 1) {
@@ -156,8 +191,13 @@ static Flow testWait(Warp &warp, const Instruction &i, LaneMask active) {
     } else {
       phase = warp.lanes<uint32_t>(i.operand[1])[lane] & 1;
     }
-    bool over = LockedBarrier(warp, i, lane).barrier.phase != phase;
+    LockedBarrier locked(warp, i, lane);
+    bool over = locked.barrier.phase != phase;
     ended |= LaneMask(over) << lane;
+    if (over && !(learnt >> lane & 1)) {
+      locked.acquire();
+      learnt |= lanesAt(warp, i.address[0], lane, active);
+    }
   });
   warp.setPredicate(i.operand[0], active, ended);
   if (ended == active)
@@ -205,6 +245,7 @@ static void decodeMbarrier(Decoder &decoder) {
   instruction.space = decoder.takeSpace();
   if (decoder.takeType() != Type::B64)
     decoder.unknownForm();
+  decoder.noteSharedAccess(8);
   switch (kind) {
   case Init:
     instruction.execute = initialize;

@@ -74,6 +74,8 @@ static NamedBarrier &arriveAt(Warp &warp, const Instruction &i, LaneMask active,
         FaultKind::InvalidUse, i, firstLane(active),
         fmt::format("expected at most {} threads at the barrier", *expected));
   warp.progressed = true;
+  if (Races *races = warp.races())
+    races->release(warp.agent(), active, barrier.clocks.arrived);
   warp.cta.arrive(barrier, threads, expected);
   return barrier;
 }
@@ -85,6 +87,14 @@ static NamedBarrier &barrierOf(Warp &warp, const Instruction &i,
     warp.fault(FaultKind::InvalidUse, i, firstLane(active),
                fmt::format("expected a barrier from 0 to 15, got {}", id));
   return warp.cta.barriers[id];
+}
+
+/// The warp has waited at the barrier.
+static void leave(Warp &warp, const NamedBarrier &barrier) {
+  warp.synchronizeLanes();
+  if (Races *races = warp.races())
+    races->acquire(warp.agent(), barrier.clocks.completed);
+  warp.progressed = true;
 }
 
 static Flow barrierArrive(Warp &warp, const Instruction &i, LaneMask active) {
@@ -103,7 +113,7 @@ static Flow barrierSync(Warp &warp, const Instruction &i, LaneMask active) {
   if (barrier.phase == *warp.awaited)
     return Flow::Again;
   warp.awaited.reset();
-  warp.progressed = true;
+  leave(warp, barrier);
   return Flow::Next;
 }
 
@@ -111,13 +121,18 @@ static Flow barrierSync(Warp &warp, const Instruction &i, LaneMask active) {
 // Barriers of a cluster
 //===----------------------------------------------------------------------===//
 
+/// variant 1: .relaxed, tells nothing.
 static Flow clusterArrive(Warp &warp, const Instruction &i, LaneMask active) {
   checkConverged(warp, i, active);
   if (warp.clusterPhase)
     warp.fault(FaultKind::InvalidUse, i, firstLane(active),
                "expected barrier.cluster.wait before the next arrive");
-  warp.clusterPhase = warp.cta.cluster.barrier.phase;
+  NamedBarrier &barrier = warp.cta.cluster.barrier;
+  warp.clusterPhase = barrier.phase;
   warp.progressed = true;
+  Races *races = warp.races();
+  if (races && !i.variant)
+    races->release(warp.agent(), active, barrier.clocks.arrived);
   warp.cta.cluster.arrive(count(active));
   return Flow::Next;
 }
@@ -130,14 +145,14 @@ static Flow clusterWait(Warp &warp, const Instruction &i, LaneMask active) {
   if (warp.cta.cluster.barrier.phase == *warp.clusterPhase)
     return Flow::Again;
   warp.clusterPhase.reset();
-  warp.progressed = true;
+  leave(warp, warp.cta.cluster.barrier);
   return Flow::Next;
 }
 
 static void decodeClusterBarrier(Decoder &decoder) {
   bool arrives = decoder.takeOneOf({"arrive", "wait"}) == 0;
   if (arrives)
-    decoder.takeOneOf({"release", "relaxed"}, 2);
+    decoder.instruction.variant = decoder.takeOneOf({"release", "relaxed"}, 0);
   else
     decoder.take("acquire");
   decoder.take("aligned");
@@ -159,6 +174,7 @@ void dsrt::simulator::checkMembers(Warp &warp, const Instruction &i, Slot slot,
                              "0x{:08x}: the warp has diverged",
                              members, active));
   });
+  warp.synchronizeLanes();
 }
 
 static Flow warpSync(Warp &warp, const Instruction &i, LaneMask active) {

@@ -53,7 +53,7 @@ private:
     unsigned inCluster = cta.position[dimension] % shape.cluster[dimension];
     switch (group) {
     case 0:
-      return thread(lane)[dimension];
+      return launch.threadAt(warp * kLanes + lane)[dimension];
     case 1:
       return shape.block[dimension];
     case 2:
@@ -69,12 +69,6 @@ private:
     default:
       return shape.cluster[dimension];
     }
-  }
-
-  std::array<unsigned, 3> thread(unsigned lane) const {
-    unsigned linear = warp * kLanes + lane;
-    return {linear % shape.block[0], linear / shape.block[0] % shape.block[1],
-            linear / shape.block[0] / shape.block[1]};
   }
 
   unsigned linearCta() const {
@@ -128,6 +122,7 @@ void NamedBarrier::completeIfFull(unsigned all) {
     return;
   arrived = 0;
   expected.reset();
+  clocks.endPhase();
   ++phase;
 }
 
@@ -158,6 +153,11 @@ Cluster::Cluster(Launch &launch, std::array<unsigned, 3> position)
         std::array<unsigned, 3>{position[0] + rank % size[0],
                                 position[1] + rank / size[0] % size[1],
                                 position[2] + rank / size[0] / size[1]}));
+  if (launch.settings.races && launch.sharedBytes() != 0)
+    races = std::make_unique<Races>(
+        static_cast<unsigned>(ctas.size()),
+        static_cast<unsigned>(ctas.front()->warps.size()), launch.sharedBytes(),
+        launch.kernel.sharedUnit);
 }
 
 void Cluster::completeIfFull() {

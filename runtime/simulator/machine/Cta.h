@@ -27,6 +27,7 @@ struct NamedBarrier {
   void completeIfFull(unsigned all);
 
   uint64_t phase = 0;
+  BarrierClocks clocks;
   unsigned arrived = 0;
   std::optional<unsigned> expected; // of the first to arrive; none: all threads
 };
@@ -78,6 +79,7 @@ public:
   std::vector<std::unique_ptr<Cta>> ctas;
   NamedBarrier barrier;
   Counts counts;
+  std::unique_ptr<Races> races;
 
 private:
   [[noreturn]] void deadlock() const;

@@ -21,6 +21,7 @@ struct Settings {
   unsigned threads = 1; // of this process
   unsigned multiprocessors = 8;
   uint64_t seed = 1;
+  bool races = true; // look for them
 };
 
 struct LaunchShape {
@@ -52,6 +53,12 @@ public:
   bool inParameters(uint64_t address, uint64_t bytes) const;
   uint64_t parameterAddress() const {
     return reinterpret_cast<uint64_t>(parameters.get());
+  }
+
+  /// The position in its CTA of a thread by its number.
+  std::array<unsigned, 3> threadAt(unsigned number) const {
+    return {number % shape.block[0], number / shape.block[0] % shape.block[1],
+            number / shape.block[0] / shape.block[1]};
   }
 
   const Kernel &kernel;

@@ -87,6 +87,7 @@ struct Instruction {
   FloatMode mode;
   unsigned variant = 0;
   int64_t immediate = 0;
+  bool strong = false; // a memory access that others may make at the same time
 
   // Branches.
   std::vector<CodeIndex> targets;
@@ -155,6 +156,7 @@ struct Kernel {
   std::vector<std::pair<SpecialRegister, Slot>> specials;
   uint64_t sharedBytes = 0; // declared in the text
   uint64_t localBytes = 0;  // of a thread
+  unsigned sharedUnit = 16; // bytes of the least access to shared memory
   std::optional<std::array<unsigned, 3>> maxThreads;
   std::optional<std::array<unsigned, 3>> requiredThreads;
   std::optional<std::array<unsigned, 3>> clusterSize;

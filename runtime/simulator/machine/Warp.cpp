@@ -109,19 +109,18 @@ void Warp::exit(LaneMask lanes) {
 
 void Warp::fault(FaultKind kind, const Instruction &instruction, unsigned lane,
                  const std::string &message) const {
-  const std::array<unsigned, 3> &block = cta.cluster.launch.shape.block;
-  unsigned thread = index * kLanes + lane;
+  std::array<unsigned, 3> thread =
+      cta.cluster.launch.threadAt(index * kLanes + lane);
   std::string source;
   auto file = cta.kernel().sourceFiles.find(instruction.location.file);
   if (file != cta.kernel().sourceFiles.end())
     source = fmt::format(" ({}:{}:{})", file->second, instruction.location.line,
                          instruction.location.column);
   throw Fault(
-      kind,
-      fmt::format(
-          "kernel {}, line {} '{}'{}, CTA ({}, {}, {}), thread ({}, {}, "
-          "{}): {}",
-          cta.kernel().name, instruction.line, instruction.opcode, source,
-          cta.position[0], cta.position[1], cta.position[2], thread % block[0],
-          thread / block[0] % block[1], thread / block[0] / block[1], message));
+      kind, fmt::format(
+                "kernel {}, line {} '{}'{}, CTA ({}, {}, {}), thread ({}, {}, "
+                "{}): {}",
+                cta.kernel().name, instruction.line, instruction.opcode, source,
+                cta.position[0], cta.position[1], cta.position[2], thread[0],
+                thread[1], thread[2], message));
 }

@@ -11,15 +11,24 @@
 #include "runtime/simulator/machine/DeviceMemory.h"
 #include "runtime/simulator/machine/Fault.h"
 #include "runtime/simulator/machine/Program.h"
+#include "runtime/simulator/machine/Races.h"
 
 namespace dsrt::simulator {
 
 class Cta;
 
+/// Of each lane.
 using LaneAddresses = std::array<uint64_t, kLanes>;
 using LanePointers = std::array<uint8_t *, kLanes>;
 
 enum class Access { Read, Write, Update };
+
+/// What an access is to the search for races: updates are atomic.
+constexpr Races::Kind raceKind(Access kind) {
+  return kind == Access::Read    ? Races::Kind::Read
+         : kind == Access::Write ? Races::Kind::Write
+                                 : Races::Kind::Atomic;
+}
 
 /// A cp.async of one lane: read when it is issued, written when it is waited
 /// for.
@@ -93,6 +102,24 @@ public:
                            unsigned bytes, unsigned lane);
   void endAsyncWrite(uint64_t offset, const uint8_t *data, unsigned bytes);
 
+  /// A fault if accesses to shared memory of a CTA of the cluster are not
+  /// ordered after others to the same bytes. 'agent' makes them.
+  void checkRaces(const Instruction &instruction, unsigned agent,
+                  unsigned ctaRank, const LaneAddresses &offsets,
+                  unsigned bytes, LaneMask lanes, Races::Kind kind);
+  /// The rank of the CTA and the byte of its shared memory that a shared or
+  /// generic address names, which is known to be right.
+  std::pair<unsigned, uint64_t> sharedPlace(uint64_t address) const;
+  /// Null if races are not looked for.
+  Races *races() const;
+  /// The warp among those of the cluster.
+  unsigned agent() const;
+  /// Lanes execute a warp-wide instruction: they are ordered from here on.
+  void synchronizeLanes() {
+    if (Races *found = races())
+      found->synchronizeLanes(agent());
+  }
+
   /// Makes each lane of 'taken' go on at the target of its group; the lanes of
   /// one group go on together.
   struct Branch {
@@ -140,10 +167,18 @@ private:
   /// not of this memory. Of shared memory the addresses become the host's.
   bool accessGlobalLanes(LaneAddresses &addresses, unsigned bytes, Access kind,
                          LaneMask active);
-  bool accessSharedLanes(LaneAddresses &addresses, unsigned bytes, Access kind,
+  bool accessSharedLanes(const Instruction &instruction,
+                         LaneAddresses &addresses, unsigned bytes, Access kind,
                          LaneMask active);
+  [[noreturn]] void raceFault(const Instruction &instruction,
+                              const Races::Conflict &conflict,
+                              Races::Kind kind) const;
+  void checkAligned(const Instruction &instruction, uint64_t address,
+                    unsigned bytes, unsigned lane) const;
+  /// 'copies': a copy that the warp has begun makes the access.
   uint8_t *accessShared(const Instruction &instruction, uint64_t address,
-                        unsigned bytes, Access kind, unsigned lane);
+                        unsigned bytes, Access kind, unsigned lane,
+                        bool copies = false);
   uint8_t *accessLocal(const Instruction &instruction, uint64_t address,
                        unsigned bytes, unsigned lane);
   uint8_t *accessGlobal(const Instruction &instruction, uint64_t address,

@@ -153,7 +153,8 @@ bool Warp::accessGlobalLanes(LaneAddresses &addresses, unsigned bytes,
   return true;
 }
 
-bool Warp::accessSharedLanes(LaneAddresses &addresses, unsigned bytes,
+bool Warp::accessSharedLanes(const Instruction &instruction,
+                             LaneAddresses &addresses, unsigned bytes,
                              Access kind, LaneMask active) {
   Request request(addresses, active, bytes);
   SharedMemory &shared = cta.shared;
@@ -169,9 +170,11 @@ bool Warp::accessSharedLanes(LaneAddresses &addresses, unsigned bytes,
   counts[kind == Access::Read ? Count::SharedBytesRead
                               : Count::SharedBytesWritten] += request.total();
   counts[Count::BankConflicts] += request.bankConflicts();
+  forLanes(active, [&](unsigned lane) { addresses[lane] -= kSharedBase; });
+  checkRaces(instruction, agent(), cta.rank, addresses, bytes, active,
+             raceKind(kind));
   auto begin = reinterpret_cast<uint64_t>(shared.bytes.data());
-  forLanes(active,
-           [&](unsigned lane) { addresses[lane] += begin - kSharedBase; });
+  forLanes(active, [&](unsigned lane) { addresses[lane] += begin; });
   return true;
 }
 
@@ -192,7 +195,7 @@ void Warp::accessLanes(const Instruction &instruction, const Address &address,
   switch (space) {
   case Space::Shared:
   case Space::Cluster:
-    done = accessSharedLanes(addresses, bytes, kind, active);
+    done = accessSharedLanes(instruction, addresses, bytes, kind, active);
     break;
   case Space::Global:
   case Space::Const:

@@ -11,14 +11,19 @@
 
 using namespace dsrt::simulator;
 
-uint8_t *Warp::access(const Instruction &instruction, Space space,
-                      uint64_t address, unsigned bytes, Access kind,
-                      unsigned lane) {
+void Warp::checkAligned(const Instruction &instruction, uint64_t address,
+                        unsigned bytes, unsigned lane) const {
   if (address & (bytes - 1))
     fault(FaultKind::MisalignedAddress, instruction, lane,
           fmt::format("expected an address of a multiple of {} bytes, got "
                       "0x{:x}",
                       bytes, address));
+}
+
+uint8_t *Warp::access(const Instruction &instruction, Space space,
+                      uint64_t address, unsigned bytes, Access kind,
+                      unsigned lane) {
+  checkAligned(instruction, address, bytes, lane);
   uint64_t window = windowOf(address);
   switch (space) {
   case Space::Shared:
@@ -45,7 +50,8 @@ uint8_t *Warp::access(const Instruction &instruction, Space space,
 }
 
 uint8_t *Warp::accessShared(const Instruction &instruction, uint64_t address,
-                            unsigned bytes, Access kind, unsigned lane) {
+                            unsigned bytes, Access kind, unsigned lane,
+                            bool copies) {
   uint64_t rank = address >> kSharedRankShift;
   uint64_t offset = (address & kSharedOffsetMask) - kSharedBase;
   const std::vector<std::unique_ptr<Cta>> &ctas = cta.cluster.ctas;
@@ -67,6 +73,11 @@ uint8_t *Warp::accessShared(const Instruction &instruction, uint64_t address,
                       bytes, offset));
   if (kind != Access::Read)
     shared.written.set(offset, bytes);
+  LaneAddresses offsets;
+  offsets[lane] = offset;
+  unsigned by = copies && races() ? races()->copierOf(agent()) : agent();
+  checkRaces(instruction, by, rank ? static_cast<unsigned>(rank - 1) : cta.rank,
+             offsets, bytes, LaneMask(1) << lane, raceKind(kind));
   return shared.bytes.data() + offset;
 }
 
@@ -127,14 +138,74 @@ uint8_t *Warp::accessParameters(const Instruction &instruction,
   return reinterpret_cast<uint8_t *>(address);
 }
 
+Races *Warp::races() const { return cta.cluster.races.get(); }
+
+std::pair<unsigned, uint64_t> Warp::sharedPlace(uint64_t address) const {
+  if (windowOf(address) == kSharedWindow)
+    address -= kSharedWindow;
+  auto rank = static_cast<unsigned>(address >> kSharedRankShift);
+  return {rank ? rank - 1 : cta.rank,
+          (address & kSharedOffsetMask) - kSharedBase};
+}
+
+unsigned Warp::agent() const {
+  return cta.rank * static_cast<unsigned>(cta.warps.size()) + index;
+}
+
+void Warp::checkRaces(const Instruction &instruction, unsigned agent,
+                      unsigned ctaRank, const LaneAddresses &offsets,
+                      unsigned bytes, LaneMask lanes, Races::Kind kind) {
+  Races *races = this->races();
+  if (!races)
+    return;
+  if (instruction.strong)
+    kind = Races::Kind::Atomic;
+  auto index = static_cast<CodeIndex>(&instruction - code.data());
+  std::optional<Races::Conflict> conflict =
+      races->access(agent, ctaRank, offsets, bytes, lanes, kind, index);
+  if (conflict)
+    raceFault(instruction, *conflict, kind);
+  if (instruction.strong)
+    forLanes(lanes, [&](unsigned lane) {
+      races->exchange(agent, ctaRank, offsets[lane], LaneMask(1) << lane);
+    });
+}
+
+void Warp::raceFault(const Instruction &instruction,
+                     const Races::Conflict &conflict, Races::Kind kind) const {
+  const Races &races = *this->races();
+  const Instruction &other = code[conflict.instruction];
+  const Cta &otherCta = *cta.cluster.ctas[races.ctaOf(conflict.agent)];
+  std::array<unsigned, 3> thread = cta.cluster.launch.threadAt(
+      races.warpOf(conflict.agent) * kLanes + conflict.lane);
+  std::string otherPlace =
+      &otherCta == &cta
+          ? ""
+          : fmt::format("CTA ({}, {}, {}), ", otherCta.position[0],
+                        otherCta.position[1], otherCta.position[2]);
+  fault(FaultKind::InvalidUse, instruction, conflict.byLane,
+        fmt::format("data race at byte {} of shared memory: expected a barrier "
+                    "between this {} and the {} in line {} '{}' by {}thread "
+                    "({}, {}, {}), got none",
+                    conflict.offset,
+                    kind == Races::Kind::Read ? "read" : "write",
+                    conflict.wrote ? "write" : "read", other.line, other.opcode,
+                    otherPlace, thread[0], thread[1], thread[2]));
+}
+
 uint64_t Warp::beginAsyncWrite(const Instruction &instruction, uint64_t address,
                                unsigned bytes, unsigned lane) {
   if (address >> kSharedRankShift)
     fault(
         FaultKind::IllegalAddress, instruction, lane,
         fmt::format("expected shared memory of this CTA, got 0x{:x}", address));
-  uint8_t *memory =
-      access(instruction, Space::Shared, address, bytes, Access::Write, lane);
+  checkAligned(instruction, address, bytes, lane);
+  // What the warp has done so far comes before the copy, whose work is not the
+  // warp's.
+  if (Races *races = this->races())
+    races->beginCopy(agent(), LaneMask(1) << lane);
+  uint8_t *memory = accessShared(instruction, address, bytes, Access::Write,
+                                 lane, /*copies=*/true);
   auto offset = static_cast<uint64_t>(memory - cta.shared.bytes.data());
   cta.shared.written.clear(offset, bytes);
   return offset;

@@ -137,6 +137,7 @@ void testFaults(const std::string &folder);
 void testStreams(const std::string &folder);
 void testWarps(const std::string &folder);
 void testMatrices(const std::string &folder);
+void testRaces(const std::string &folder);
 void testSpeed();
 
 } // namespace dsrt::test

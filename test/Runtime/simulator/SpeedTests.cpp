@@ -48,10 +48,11 @@ static std::string matrixVector() {
     }
   }
   std::string begin = "shl.b32 %r4, %r2, 4; and.b32 %r4, %r4, 511;\n"
-                      "mov.u32 %r5, tile; add.u32 %r4, %r4, %r5;\n";
+                      "mov.u32 %r5, tile; add.u32 %r4, %r4, %r5;\n"
+                      "setp.lt.u32 %p2, %r2, 32;\n";
   for (unsigned k = 0; k < 4; ++k)
-    begin += fmt::format("st.shared.v4.f32 [%r4+{}], {{%f1, %f1, %f1, %f1}};\n",
-                         512 * k);
+    begin += fmt::format(
+        "@%p2 st.shared.v4.f32 [%r4+{}], {{%f1, %f1, %f1, %f1}};\n", 512 * k);
   begin += "bar.sync 0;\nshl.b32 %r6, %r2, 4; cvt.u64.u32 %rd3, %r6;\n"
            "add.u64 %rd1, %rd1, %rd3;\n";
   return kernel("matrix_vector", begin, body,

@@ -8,6 +8,7 @@
 // ds-test-simulator streams FOLDER     streams, events, graphs, modules
 // ds-test-simulator warps FOLDER       lanes, barriers and atomics
 // ds-test-simulator matrices FOLDER    copies, mbarriers and matrices
+// ds-test-simulator races FOLDER       accesses that nothing orders
 // ds-test-simulator speed              instructions per second
 //
 // Each prints a line per case. What is no fault, no forgotten wait and no
@@ -46,6 +47,8 @@ int main(int argc, char **argv) {
     testWarps(folder);
   else if (command == "matrices" && !folder.empty())
     testMatrices(folder);
+  else if (command == "races" && !folder.empty())
+    testRaces(folder);
   else if (command == "speed")
     testSpeed();
   else {
