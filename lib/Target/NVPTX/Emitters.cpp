@@ -8,6 +8,7 @@ using namespace mlir::deepseek;
 ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
   static const KernelEmitter *const emitters[] = {
       getEmbeddingEmitter(),
+      getLatentAttentionEmitter(),
       getFallbackEmitter(), // takes all, so it is the last
   };
   return emitters;

@@ -9,6 +9,7 @@ namespace mlir::deepseek {
 
 const KernelEmitter *getEmbeddingEmitter();
 const KernelEmitter *getFallbackEmitter();
+const KernelEmitter *getLatentAttentionEmitter();
 const KernelEmitter *getSm90Fp8GroupedLinearEmitter();
 const KernelEmitter *getSm90Fp8LinearEmitter();
 
