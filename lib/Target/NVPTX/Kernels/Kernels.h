@@ -10,6 +10,7 @@ namespace mlir::deepseek {
 const KernelEmitter *getEmbeddingEmitter();
 const KernelEmitter *getFallbackEmitter();
 const KernelEmitter *getLatentAttentionEmitter();
+const KernelEmitter *getSm90Bf16LinearEmitter();
 const KernelEmitter *getSm90Fp8GroupedLinearEmitter();
 const KernelEmitter *getSm90Fp8LinearEmitter();
 

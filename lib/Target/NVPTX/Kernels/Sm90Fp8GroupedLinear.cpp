@@ -8,8 +8,8 @@
 //   CTAs for the most tiles that the number of rows can make, whatever the
 //   groups:
 //     CTA s * (tiles of weight rows) + o: read the offsets, find the group and
-//     the rows of the s-th tile; none is left: end the CTA of Sm90Fp8.cpp, with
-//     the weights of the group
+//     the rows of the s-th tile; none is left: end the CTA of Sm90Product.cpp,
+//     with the weights of the group
 //
 // The host never knows the groups. A tile of 8 rows is the form for decoding,
 // where an expert has few of them. It never ran on a GPU.
@@ -17,20 +17,20 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Kernels/Kernels.h"
-#include "lib/Target/NVPTX/Kernels/Sm90Fp8.h"
+#include "lib/Target/NVPTX/Kernels/Sm90Product.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
 
 namespace {
 
-class Fp8GroupedLinearEmitter : public Sm90Fp8Emitter {
+class Fp8GroupedLinearEmitter : public Sm90ProductEmitter {
 public:
   StringRef getName() const override { return "sm90_fp8_grouped_linear"; }
 
 private:
   bool writes(const LinearProblem &problem) const override {
-    return problem.isGrouped();
+    return problem.isScaled() && problem.isGrouped();
   }
 };
 

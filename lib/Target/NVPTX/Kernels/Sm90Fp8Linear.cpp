@@ -7,27 +7,27 @@
 //   clusters of R CTAs, one a range of K, or CTAs that make all R ranges;
 //   each for 128 rows o (of gate and of up) and 8 to 128 tokens t:
 //     8 token tiles side by side, then the next weight rows, then the next 8
-//     the CTA of Sm90Fp8.cpp
+//     the CTA of Sm90Product.cpp
 //
 // It never ran on a GPU.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Kernels/Kernels.h"
-#include "lib/Target/NVPTX/Kernels/Sm90Fp8.h"
+#include "lib/Target/NVPTX/Kernels/Sm90Product.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
 
 namespace {
 
-class Fp8LinearEmitter : public Sm90Fp8Emitter {
+class Fp8LinearEmitter : public Sm90ProductEmitter {
 public:
   StringRef getName() const override { return "sm90_fp8_linear"; }
 
 private:
   bool writes(const LinearProblem &problem) const override {
-    return !problem.isGrouped();
+    return problem.isScaled() && !problem.isGrouped();
   }
 };
 

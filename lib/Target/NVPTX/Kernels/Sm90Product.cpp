@@ -1,6 +1,6 @@
-//===- Sm90Fp8.cpp - FP8 products by wgmma: the device function -----------===//
+//===- Sm90Product.cpp - Products by wgmma: the device function -----------===//
 //
-// What Sm90Fp8Linear.cpp and Sm90Fp8GroupedLinear.cpp have in common:
+// What the emitters Sm90*Linear.cpp have in common:
 //
 //   launch the next kernel; initialize the ring; find the tile: 128 weight rows
 //   r of a group, tokens [first, last)
@@ -25,7 +25,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/NVPTX/Kernels/Sm90Fp8.h"
+#include "lib/Target/NVPTX/Kernels/Sm90Product.h"
 
 #include "lib/Target/NVPTX/Hopper.h"
 
@@ -36,7 +36,7 @@ using namespace mlir::deepseek;
 
 namespace {
 
-constexpr int64_t kTileBytes = kFp8Rows * kFp8Block;
+constexpr int64_t kTileBytes = kTileRows * kBlockBytes;
 /// Of each part, the rows of one consumer warpgroup.
 constexpr int64_t kGroupRows = 64;
 constexpr int64_t kConsumerWarps = 8, kScaleWarps = 3;
@@ -45,17 +45,19 @@ constexpr int64_t kThreads = 32 * (kConsumerWarps + 1 + kScaleWarps);
 constexpr int64_t kConsumerBarrier = 1;
 /// Bytes from token to token of the sums in shared memory: 128 rows and 4 more,
 /// so that the lanes of a warp write different banks.
-constexpr int64_t kSumsPitch = (kFp8Rows + 4) * 4;
+constexpr int64_t kSumsPitch = (kTileRows + 4) * 4;
 /// Token tiles that are computed side by side, so that they share the weights
 /// that are in L2.
 constexpr int64_t kRaster = 8;
+/// Of a CTA that is left without a tile.
+constexpr int64_t kNoGroup = -1;
 /// Rows that a lane of the epilogue has.
-constexpr int64_t kLaneRows = kFp8Rows / 32;
+constexpr int64_t kLaneRows = kTileRows / 32;
 
-class Fp8Kernel {
+class ProductKernel {
 public:
-  Fp8Kernel(KernelBuilder &k, const LinearProblem &problem,
-            const Fp8Variant &variant);
+  ProductKernel(KernelBuilder &k, const LinearProblem &problem,
+                const ProductVariant &variant);
   void build();
 
 private:
@@ -68,6 +70,8 @@ private:
   void loadScales();
   void consume();
   SmallVector<Val> multiply(Val block, ArrayRef<Val> sums);
+  SmallVector<Val> scaleProducts(ArrayRef<Val> products, Val stage,
+                                 ArrayRef<Val> sums);
   void storeSums(ArrayRef<Val> sums);
   void finishTokens();
   SmallVector<SmallVector<Val>> gatherSums(Val token);
@@ -79,7 +83,8 @@ private:
 
   KernelBuilder &k;
   const LinearProblem &problem;
-  const Fp8Variant &variant;
+  const ProductVariant &variant;
+  const ProductShape shape;
   const int64_t tokens, parts, blocks, weightTiles;
 
   Val xMap, xScales, y, yScales, offsets, rows;
@@ -94,17 +99,17 @@ private:
   Val weightTile, group, first, last, firstBlock, lastBlock;
 };
 
-Fp8Kernel::Fp8Kernel(KernelBuilder &k, const LinearProblem &problem,
-                     const Fp8Variant &variant)
-    : k(k), problem(problem), variant(variant), tokens(variant.tokens),
-      parts(problem.isGated() ? 2 : 1),
-      blocks(llvm::divideCeil(problem.inner, kFp8Block)),
-      weightTiles(llvm::divideCeil(problem.resultColumns(), kFp8Rows)),
+ProductKernel::ProductKernel(KernelBuilder &k, const LinearProblem &problem,
+                             const ProductVariant &variant)
+    : k(k), problem(problem), variant(variant), shape(problem),
+      tokens(variant.tokens), parts(shape.parts), blocks(shape.blocks),
+      weightTiles(shape.weightTiles),
       weights(k.shared(variant.stages * parts * kTileBytes, 1024)),
-      x(k.shared(variant.stages * tokens * kFp8Block, 1024)),
-      scales(k.shared(variant.stages * parts * tokens * 4)),
+      x(k.shared(variant.stages * tokens * kBlockBytes, 1024)),
+      scales(k.shared(shape.scaled ? variant.stages * parts * tokens * 4 : 0)),
       foundTile(k.shared(16)),
-      ring(k, variant.stages, /*producers=*/2, kConsumerWarps) {
+      ring(k, variant.stages, /*producers=*/shape.scaled ? 2 : 1,
+           kConsumerWarps) {
   unsigned next = 0;
   xMap = k.param(next++);
   for (int64_t part = 0; part < parts; ++part)
@@ -123,7 +128,7 @@ Fp8Kernel::Fp8Kernel(KernelBuilder &k, const LinearProblem &problem,
 //===----------------------------------------------------------------------===//
 
 /// Tiles in bands of kRaster token tiles, down the weight rows.
-void Fp8Kernel::findTile(Val tile) {
+void ProductKernel::findTile(Val tile) {
   Val tokenTiles = k.ceilDiv(rows, tokens);
   Val band = tile / (kRaster * weightTiles),
       inBand = tile % (kRaster * weightTiles);
@@ -138,13 +143,15 @@ void Fp8Kernel::findTile(Val tile) {
 /// The tile-th pair of a group and `tokens` rows of it: each lane of warp 0
 /// counts the tiles of some groups, the lanes before it say where its own
 /// begin.
-void Fp8Kernel::findGroupTile(Val tile) {
+void ProductKernel::findGroupTile(Val tile) {
   weightTile = tile % weightTiles;
   Val slot = tile / weightTiles;
   int64_t perLane = llvm::divideCeil(problem.groups, 32);
   k.ifThen(warp == 0, [&] {
     Val zero = k.i32(0);
-    k.ifThen(lane == 0, [&] { k.store(k.i32(-1), foundTile); });
+    k.ifThen(lane == 0, [&] {
+      k.store(k.makeVector({k.i32(kNoGroup), zero, zero, zero}), foundTile, 16);
+    });
     k.warpSync();
     SmallVector<Val> starts, counts;
     Val own = zero;
@@ -165,27 +172,27 @@ void Fp8Kernel::findGroupTile(Val tile) {
     for (int64_t i = 0; i < perLane; ++i) {
       Val inGroup = slot - begin;
       k.ifThen(inGroup < counts[i], [&] {
-        k.store(lane * perLane + i, foundTile);
-        k.store(starts[i] + inGroup * tokens, k.at(foundTile, 4));
-        k.store(starts[i + 1], k.at(foundTile, 8));
+        k.store(k.makeVector({lane * perLane + i, starts[i] + inGroup * tokens,
+                              starts[i + 1], zero}),
+                foundTile, 16);
       });
       begin = begin + counts[i];
     }
   });
 }
 
-void Fp8Kernel::build() {
+void ProductKernel::build() {
   launchDependents(k);
   warp = k.warp();
   lane = k.lane();
   rank = variant.clustered ? clusterRank(k) : k.i32(0);
   k.ifThen(k.threadId() == 0, [&] { ring.initialize(); });
-  Val tile = k.blockId(0) / variant.ctasPerTile();
+  Val number = k.blockId(0) / variant.ctasPerTile();
   if (problem.isGrouped()) {
     waitForEarlierKernels(k);
-    findGroupTile(tile);
+    findGroupTile(number);
   } else {
-    findTile(tile);
+    findTile(number);
   }
   if (variant.clustered)
     clusterBarrier(k);
@@ -193,10 +200,11 @@ void Fp8Kernel::build() {
     k.barrier();
   Val found = k.i1(true);
   if (problem.isGrouped()) {
-    group = k.load(k.getI32Type(), foundTile);
-    first = k.load(k.getI32Type(), k.at(foundTile, 4));
-    last = k.load(k.getI32Type(), k.at(foundTile, 8));
-    found = group != k.i32(-1);
+    Val tile = k.load(VectorType::get(4, k.getI32Type()), foundTile, 16);
+    group = k.extract(tile, 0);
+    first = k.extract(tile, 1);
+    last = k.extract(tile, 2);
+    found = group != k.i32(kNoGroup);
   }
   firstBlock = rank * variant.blocksPerRange;
   lastBlock = k.i32(blocks);
@@ -209,7 +217,8 @@ void Fp8Kernel::build() {
           if (variant.movesRegisters)
             setMaxRegisters(k, 40, /*increase=*/false);
           k.ifThen(warp == kConsumerWarps, [&] { loadTiles(); });
-          k.ifThen(warp > kConsumerWarps, [&] { loadScales(); });
+          if (shape.scaled)
+            k.ifThen(warp > kConsumerWarps, [&] { loadScales(); });
           // The consumers' two.
           if (variant.clustered) {
             clusterBarrier(k);
@@ -230,23 +239,24 @@ void Fp8Kernel::build() {
 // Producers
 //===----------------------------------------------------------------------===//
 
-void Fp8Kernel::requestWeights(Val round) {
-  ring.expect(round, parts * kTileBytes + tokens * kFp8Block);
+void ProductKernel::requestWeights(Val round) {
+  ring.expect(round, parts * kTileBytes + tokens * kBlockBytes);
   Val stage = ring.stage(round);
-  Val column = (firstBlock + round) * kFp8Block;
+  Val column = (firstBlock + round) * shape.blockElements;
   for (int64_t part = 0; part < parts; ++part)
-    tmaLoad(k, weightMaps[part], {column, weightTile * kFp8Rows, group},
+    tmaLoad(k, weightMaps[part], {column, weightTile * kTileRows, group},
             k.at(weights, stage * (parts * kTileBytes) + part * kTileBytes),
             ring.full(round));
 }
 
-void Fp8Kernel::requestX(Val round) {
-  Val column = (firstBlock + round) * kFp8Block;
+void ProductKernel::requestX(Val round) {
+  Val column = (firstBlock + round) * shape.blockElements;
   tmaLoad(k, xMap, {column, first},
-          k.at(x, ring.stage(round) * (tokens * kFp8Block)), ring.full(round));
+          k.at(x, ring.stage(round) * (tokens * kBlockBytes)),
+          ring.full(round));
 }
 
-void Fp8Kernel::loadTiles() {
+void ProductKernel::loadTiles() {
   k.ifThen(electLane(k), [&] {
     Val zero = k.i32(0), one = k.i32(1);
     Val rounds = lastBlock - firstBlock;
@@ -264,7 +274,7 @@ void Fp8Kernel::loadTiles() {
 
 /// This lane's scales of x, of tokens lane, lane + 32, .., then those of the
 /// weights.
-SmallVector<Val> Fp8Kernel::readScales(Val block) {
+SmallVector<Val> ProductKernel::readScales(Val block) {
   Type f32 = k.getF32Type();
   SmallVector<Val> values;
   // Not constant memory: the kernel before may still write it when this one
@@ -277,7 +287,7 @@ SmallVector<Val> Fp8Kernel::readScales(Val block) {
   for (auto [base, piece] : llvm::zip_equal(weightScales, problem.pieces)) {
     Val index =
         group * piece.scaleBatchStride +
-        (weightTile + piece.rowOffset / kFp8Rows) * piece.scaleRowStride +
+        (weightTile + piece.rowOffset / kTileRows) * piece.scaleRowStride +
         block;
     values.push_back(k.loadConstant(f32, k.at(base, index * 4)));
   }
@@ -286,7 +296,7 @@ SmallVector<Val> Fp8Kernel::readScales(Val block) {
 
 /// Each warp takes every third block, and reads its next one's scales while it
 /// waits for room.
-void Fp8Kernel::loadScales() {
+void ProductKernel::loadScales() {
   waitForEarlierKernels(k);
   int64_t own = llvm::divideCeil(tokens, 32);
   Val start = firstBlock + (warp - (kConsumerWarps + 1));
@@ -319,18 +329,29 @@ void Fp8Kernel::loadScales() {
 // Consumers
 //===----------------------------------------------------------------------===//
 
-/// One block of K: `sums` plus its scaled products.
-SmallVector<Val> Fp8Kernel::multiply(Val block, ArrayRef<Val> sums) {
+/// One block of K: `sums` plus its products, scaled in FP8.
+SmallVector<Val> ProductKernel::multiply(Val block, ArrayRef<Val> sums) {
   Val round = roundOf(block), stage = ring.stage(round);
   ring.waitFull(round);
   SmallVector<Val> a;
   for (int64_t part = 0; part < parts; ++part)
     a.push_back(matrixDescriptor(
         k, k.at(weights, stage * (parts * kTileBytes) + part * kTileBytes +
-                             (warp / 4) * (kGroupRows * kFp8Block))));
-  Val b = matrixDescriptor(k, k.at(x, stage * (tokens * kFp8Block)));
-  SmallVector<Val> products =
-      wgmma(k, Float8E4M3FNType::get(k.getContext()), tokens, a, b);
+                             (warp / 4) * (kGroupRows * kBlockBytes))));
+  Val b = matrixDescriptor(k, k.at(x, stage * (tokens * kBlockBytes)));
+  SmallVector<Val> next = wgmma(k, problem.wType, tokens, a, b);
+  if (shape.scaled)
+    next = scaleProducts(next, stage, sums);
+  else
+    for (auto [product, sum] : llvm::zip_equal(next, sums))
+      product = sum + product;
+  k.warpSync();
+  k.ifThen(lane == 0, [&] { ring.release(round); });
+  return next;
+}
+
+SmallVector<Val> ProductKernel::scaleProducts(ArrayRef<Val> products, Val stage,
+                                              ArrayRef<Val> sums) {
   // Tokens 8 j + 2 (lane % 4) and the next share a load.
   auto pair = VectorType::get(2, k.getF32Type());
   SmallVector<Val> next;
@@ -344,12 +365,10 @@ SmallVector<Val> Fp8Kernel::multiply(Val block, ArrayRef<Val> sums) {
             k.fma(products[number], k.extract(scale, i % 2), sums[number]));
       }
     }
-  k.warpSync();
-  k.ifThen(lane == 0, [&] { ring.release(round); });
   return next;
 }
 
-void Fp8Kernel::consume() {
+void ProductKernel::consume() {
   SmallVector<Val> zeros(parts * tokens / 2, k.f32(0.0));
   auto sumBlocks = [&](Val begin, Val end) {
     return k.forLoop(
@@ -385,7 +404,7 @@ void Fp8Kernel::consume() {
 }
 
 /// By part, token and row.
-void Fp8Kernel::storeSums(ArrayRef<Val> sums) {
+void ProductKernel::storeSums(ArrayRef<Val> sums) {
   Val row = warp * 16 + (lane >> 2);
   Val base = k.at(weights, (lane & 3) * (2 * kSumsPitch) + row * 4);
   for (int64_t part = 0; part < parts; ++part)
@@ -397,7 +416,7 @@ void Fp8Kernel::storeSums(ArrayRef<Val> sums) {
 }
 
 /// A warp a token; of a cluster, each CTA takes its share of the tokens.
-void Fp8Kernel::finishTokens() {
+void ProductKernel::finishTokens() {
   int64_t ctas = variant.ctasPerTile();
   k.forLoop(warp * ctas + rank, k.i32(tokens), k.i32(kConsumerWarps * ctas),
             [&](Val token) {
@@ -407,7 +426,7 @@ void Fp8Kernel::finishTokens() {
 }
 
 /// For each part, the sums of rows 4 lane .. 4 lane + 3.
-SmallVector<SmallVector<Val>> Fp8Kernel::gatherSums(Val token) {
+SmallVector<SmallVector<Val>> ProductKernel::gatherSums(Val token) {
   auto quad = VectorType::get(kLaneRows, k.getF32Type());
   SmallVector<SmallVector<Val>> values;
   for (int64_t part = 0; part < parts; ++part) {
@@ -434,12 +453,12 @@ SmallVector<SmallVector<Val>> Fp8Kernel::gatherSums(Val token) {
 // Epilogue
 //===----------------------------------------------------------------------===//
 
-Val Fp8Kernel::roundTo(Type type, Val value) {
+Val ProductKernel::roundTo(Type type, Val value) {
   return k.toF32(k.truncF(value, type));
 }
 
 /// `row` of y, columns 128 weightTile + 4 lane and the next three.
-void Fp8Kernel::finishToken(Val row, SmallVector<SmallVector<Val>> values) {
+void ProductKernel::finishToken(Val row, SmallVector<SmallVector<Val>> values) {
   if (!problem.isGated())
     return storeValues(values.front(), row);
   bool quantized = problem.epilogue == LinearProblem::Epilogue::SwigluQuantize;
@@ -456,8 +475,8 @@ void Fp8Kernel::finishToken(Val row, SmallVector<SmallVector<Val>> values) {
   storeQuantized(results, row);
 }
 
-void Fp8Kernel::storeValues(ArrayRef<Val> values, Val row) {
-  Val column = weightTile * kFp8Rows + lane * kLaneRows;
+void ProductKernel::storeValues(ArrayRef<Val> values, Val row) {
+  Val column = weightTile * kTileRows + lane * kLaneRows;
   int64_t bytes = problem.yType.getIntOrFloatBitWidth() / 8;
   k.ifThen(column < problem.resultColumns(), [&] {
     Val target = k.at(y, k.toI64(row) * (problem.resultColumns() * bytes) +
@@ -471,7 +490,7 @@ void Fp8Kernel::storeValues(ArrayRef<Val> values, Val row) {
 }
 
 /// The 128 columns of the warp are one block; columns past the end are zeros.
-void Fp8Kernel::storeQuantized(ArrayRef<Val> values, Val row) {
+void ProductKernel::storeQuantized(ArrayRef<Val> values, Val row) {
   Val largest = k.f32(1e-4);
   for (Val value : values)
     largest = k.max(largest, k.abs(value));
@@ -486,7 +505,7 @@ void Fp8Kernel::storeQuantized(ArrayRef<Val> values, Val row) {
     scaled.push_back(value / scale);
   Val low = k.toI32(k.packE4m3(scaled[0], scaled[1]));
   Val high = k.toI32(k.packE4m3(scaled[2], scaled[3]));
-  Val column = weightTile * kFp8Rows + lane * kLaneRows;
+  Val column = weightTile * kTileRows + lane * kLaneRows;
   k.ifThen(column < problem.resultColumns(), [&] {
     k.store(low | (high << k.i32(16)),
             k.at(y, k.toI64(row) * problem.resultColumns() + k.toI64(column)),
@@ -505,33 +524,41 @@ void Fp8Kernel::storeQuantized(ArrayRef<Val> values, Val row) {
 // Interface
 //===----------------------------------------------------------------------===//
 
-SmallVector<Type> deepseek::getSm90Fp8Parameters(MLIRContext *context,
-                                                 const LinearProblem &problem) {
-  int64_t parts = problem.isGated() ? 2 : 1;
+ProductShape::ProductShape(const LinearProblem &problem)
+    : parts(problem.isGated() ? 2 : 1),
+      elementBytes(problem.wType.getIntOrFloatBitWidth() / 8),
+      blockElements(kBlockBytes / elementBytes),
+      blocks(llvm::divideCeil(problem.inner, blockElements)),
+      weightTiles(llvm::divideCeil(problem.resultColumns(), kTileRows)),
+      scaled(problem.isScaled()) {}
+
+int64_t ProductShape::getStageBytes(int64_t tokens) const {
+  int64_t scaleBytes = scaled ? parts * tokens * 4 : 0, barrierBytes = 16;
+  return parts * kTileBytes + tokens * kBlockBytes + scaleBytes + barrierBytes;
+}
+
+/// Without a ring, what findGroupTile() leaves.
+int64_t ProductShape::getSharedBytes(int64_t tokens, int64_t stages) const {
+  return getStageBytes(tokens) * stages + 16;
+}
+
+SmallVector<Type>
+deepseek::getSm90ProductParameters(MLIRContext *context,
+                                   const LinearProblem &problem) {
+  int64_t parts = ProductShape(problem).parts;
   SmallVector<Type> types(1 + parts, KernelBuilder::tensorMapType(context));
   types.append(1 + parts + 3, KernelBuilder::globalType(context));
   types.push_back(IntegerType::get(context, 32));
   return types;
 }
 
-int64_t deepseek::getSm90Fp8Threads() { return kThreads; }
+int64_t deepseek::getSm90ProductThreads() { return kThreads; }
 
-int64_t deepseek::getSm90Fp8StageBytes(const LinearProblem &problem,
-                                       int64_t tokens) {
-  int64_t parts = problem.isGated() ? 2 : 1;
-  return parts * kTileBytes + tokens * (kFp8Block + 4 * parts) + 16;
-}
-
-int64_t deepseek::getSm90Fp8SharedBytes(const LinearProblem &problem,
-                                        int64_t tokens, int64_t stages) {
-  return getSm90Fp8StageBytes(problem, tokens) * stages + 16;
-}
-
-void deepseek::buildSm90Fp8(KernelBuilder &k, const LinearProblem &problem,
-                            const Fp8Variant &variant) {
+void deepseek::buildSm90Product(KernelBuilder &k, const LinearProblem &problem,
+                                const ProductVariant &variant) {
   k.setDependent();
   k.setCluster(variant.ctasPerTile());
   k.getFunction()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                            k.getI32IntegerAttr(variant.occupancy));
-  Fp8Kernel(k, problem, variant).build();
+  ProductKernel(k, problem, variant).build();
 }

@@ -1,7 +1,7 @@
-//===- Sm90Fp8Plan.cpp - FP8 products by wgmma: tiles and launches --------===//
+//===- Sm90ProductPlan.cpp - Products by wgmma: tiles and launches --------===//
 //
-// Which products the kernels of Sm90Fp8.cpp can write, how they are cut, and
-// which of the device functions of a product is launched.
+// Which products the kernels of Sm90Product.cpp can write, how they are cut,
+// and which of the device functions of a product is launched.
 //
 // Few tokens are a matter of reading the weight: its tiles must be on all
 // multiprocessors. Where there are too few tiles, K is cut into ranges whose
@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/NVPTX/Kernels/Sm90Fp8.h"
+#include "lib/Target/NVPTX/Kernels/Sm90Product.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -22,38 +22,35 @@ using namespace mlir::deepseek;
 /// takes 1 KB more than it asks for.
 static constexpr int64_t kReservedBytes = 1024;
 /// Bytes from token to token of the sums that take the ring's place.
-static constexpr int64_t kSumsPitch = (kFp8Rows + 4) * 4;
+static constexpr int64_t kSumsPitch = (kTileRows + 4) * 4;
 static constexpr int64_t kMostStages = 12, kMostRanges = 8;
 
-static int64_t getParts(const LinearProblem &problem) {
-  return problem.isGated() ? 2 : 1;
-}
-static int64_t countBlocks(const LinearProblem &problem) {
-  return llvm::divideCeil(problem.inner, kFp8Block);
-}
-static int64_t countWeightTiles(const LinearProblem &problem) {
-  return llvm::divideCeil(problem.resultColumns(), kFp8Rows);
-}
-
-/// FP8 operands in blocks of 128, no heads, rows that TMA can address.
+/// Operands of one type, FP8 in blocks of 128; no heads; rows that TMA can
+/// address.
 static bool isWritable(const LinearProblem &problem, const Chip &chip) {
-  constexpr int64_t kTmaBytes = 16;
-  if (!chip.wgmma || !problem.isScaled() || problem.heads != 1 ||
-      problem.transposed || problem.blockRows != kFp8Rows ||
-      problem.blockColumns != kFp8Block ||
-      static_cast<int64_t>(problem.pieces.size()) != getParts(problem))
+  if (!chip.wgmma || problem.wType != problem.xType || problem.heads != 1 ||
+      problem.transposed)
+    return false;
+  ProductShape shape(problem);
+  if (shape.scaled && (problem.blockRows != kTileRows ||
+                       problem.blockColumns != shape.blockElements))
     return false;
   bool quantized = problem.epilogue == LinearProblem::Epilogue::SwigluQuantize;
-  if (quantized && problem.quantizeBlock != kFp8Rows)
+  if (quantized && problem.quantizeBlock != kTileRows)
     return false;
+  constexpr int64_t kTmaBytes = 16;
+  auto isAddressable = [&](int64_t elements) {
+    return elements * shape.elementBytes % kTmaBytes == 0;
+  };
   for (const WeightPiece &piece : problem.pieces)
-    if (piece.offset % kTmaBytes || piece.rowStride % kTmaBytes ||
-        piece.batchStride % kTmaBytes || piece.rowOffset % kFp8Rows)
+    if (!isAddressable(piece.offset) || !isAddressable(piece.rowStride) ||
+        !isAddressable(piece.batchStride) ||
+        (shape.scaled && piece.rowOffset % kTileRows))
       return false;
   // A lane of the epilogue stores four columns.
-  return problem.xOffset % kTmaBytes == 0 &&
-         problem.xRowStride % kTmaBytes == 0 &&
-         problem.inner % kTmaBytes == 0 && problem.resultColumns() % 4 == 0;
+  return static_cast<int64_t>(problem.pieces.size()) == shape.parts &&
+         isAddressable(problem.xOffset) && isAddressable(problem.xRowStride) &&
+         isAddressable(problem.inner) && problem.resultColumns() % 4 == 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -62,18 +59,18 @@ static bool isWritable(const LinearProblem &problem, const Chip &chip) {
 
 /// CTAs on a multiprocessor. Two, so that one reads while the other starts or
 /// ends, as long as the sums of a thread fit into half of the registers.
-static int64_t getOccupancy(const LinearProblem &problem, int64_t tokens) {
-  return getParts(problem) * tokens <= 64 ? 2 : 1;
+static int64_t getOccupancy(const ProductShape &shape, int64_t tokens) {
+  return shape.parts * tokens <= 64 ? 2 : 1;
 }
 
-static int64_t chooseStages(const LinearProblem &problem, int64_t tokens,
+static int64_t chooseStages(const ProductShape &shape, int64_t tokens,
                             const Chip &chip) {
   int64_t room =
-      (chip.sharedBytes + kReservedBytes) / getOccupancy(problem, tokens) -
+      (chip.sharedBytes + kReservedBytes) / getOccupancy(shape, tokens) -
       kReservedBytes;
   int64_t stages = 1;
   while (stages < kMostStages &&
-         getSm90Fp8SharedBytes(problem, tokens, stages + 1) <= room)
+         shape.getSharedBytes(tokens, stages + 1) <= room)
     ++stages;
   return stages;
 }
@@ -81,32 +78,28 @@ static int64_t chooseStages(const LinearProblem &problem, int64_t tokens,
 /// Seconds of one token with K in `ranges`: the weight at the bandwidth of the
 /// memory, or what a CTA reads at twice its multiprocessor's share of that, and
 /// what a cluster costs to start and to add up.
-static double estimateSeconds(const LinearProblem &problem, int64_t ranges,
+static double estimateSeconds(const ProductShape &shape, int64_t ranges,
                               const Chip &chip) {
   constexpr double kClusterSeconds = 1e-6;
   double tileBytes =
-      static_cast<double>(getParts(problem)) * kFp8Rows * problem.inner;
-  int64_t ctas = countWeightTiles(problem) * ranges;
-  int64_t resident = chip.multiprocessors * getOccupancy(problem, 8);
+      static_cast<double>(shape.parts) * kTileRows * kBlockBytes * shape.blocks;
+  int64_t ctas = shape.weightTiles * ranges;
+  int64_t resident = chip.multiprocessors * getOccupancy(shape, 8);
   double multiprocessor = 2 * chip.bandwidth / chip.multiprocessors;
   double each = multiprocessor / llvm::divideCeil(std::min(ctas, resident),
                                                   chip.multiprocessors);
   double waves = llvm::divideCeil(ctas, resident);
-  double seconds =
-      std::max(tileBytes * countWeightTiles(problem) / chip.bandwidth,
-               waves * tileBytes / ranges / each);
+  double seconds = std::max(tileBytes * shape.weightTiles / chip.bandwidth,
+                            waves * tileBytes / ranges / each);
   return seconds + (ranges > 1 ? kClusterSeconds : 0);
 }
 
-static int64_t chooseRange(const LinearProblem &problem, const Chip &chip) {
-  int64_t blocks = countBlocks(problem), best = blocks;
-  // The chosen experts already are on many multiprocessors.
-  if (problem.isGrouped())
-    return best;
-  double bestSeconds = estimateSeconds(problem, 1, chip);
+static int64_t chooseRange(const ProductShape &shape, const Chip &chip) {
+  int64_t blocks = shape.blocks, best = blocks;
+  double bestSeconds = estimateSeconds(shape, 1, chip);
   for (int64_t ranges = 2; ranges <= kMostRanges; ranges *= 2) {
     int64_t range = llvm::divideCeil(blocks, ranges);
-    double seconds = estimateSeconds(problem, ranges, chip);
+    double seconds = estimateSeconds(shape, ranges, chip);
     if (llvm::divideCeil(blocks, range) == static_cast<uint64_t>(ranges) &&
         seconds < bestSeconds) {
       best = range;
@@ -118,29 +111,31 @@ static int64_t chooseRange(const LinearProblem &problem, const Chip &chip) {
 
 static Configuration choosePlan(const LinearProblem &problem, const Chip &chip,
                                 MLIRContext *context) {
-  Fp8Plan plan;
-  plan.range = chooseRange(problem, chip);
+  ProductShape shape(problem);
+  ProductPlan plan;
+  // The chosen experts already are on many multiprocessors.
+  plan.range = problem.isGrouped() ? shape.blocks : chooseRange(shape, chip);
   // Sums of two parts and 128 tokens do not fit into a thread's registers.
   for (int64_t tokens : {8, 32, 64, 128})
-    if (getParts(problem) * tokens <= 128) {
+    if (shape.parts * tokens <= 128) {
       plan.tiles.push_back(tokens);
-      plan.stages.push_back(chooseStages(problem, tokens, chip));
+      plan.stages.push_back(chooseStages(shape, tokens, chip));
     }
-  int64_t ranges = llvm::divideCeil(countBlocks(problem), plan.range);
-  int64_t tiles = countWeightTiles(problem);
+  int64_t ranges = llvm::divideCeil(shape.blocks, plan.range);
+  int64_t tiles = shape.weightTiles;
   std::string reason;
   llvm::raw_string_ostream s(reason);
   s << llvm::formatv(
       "memory bound up to {0} tokens{1}; {2} tiles of {3} weight rows{4}",
       static_cast<int64_t>(chip.flops / 2 / chip.bandwidth),
-      problem.isGrouped() ? " an expert" : "", tiles,
-      getParts(problem) * kFp8Rows, problem.isGrouped() ? " an expert" : "");
+      problem.isGrouped() ? " an expert" : "", tiles, shape.parts * kTileRows,
+      problem.isGrouped() ? " an expert" : "");
   if (ranges > 1)
     s << llvm::formatv(", K in {0} ranges by clusters", ranges);
   if (!problem.isGrouped())
     s << llvm::formatv(
         ": {0} CTAs a tile of tokens, {1:f1} us at {2:f2} TB/s", tiles * ranges,
-        estimateSeconds(problem, ranges, chip) * 1e6, chip.bandwidth * 1e-12);
+        estimateSeconds(shape, ranges, chip) * 1e6, chip.bandwidth * 1e-12);
   Builder b(context);
   return {{b.getNamedAttr("range", b.getI64IntegerAttr(plan.range)),
            b.getNamedAttr("token_tiles", b.getDenseI64ArrayAttr(plan.tiles)),
@@ -148,9 +143,9 @@ static Configuration choosePlan(const LinearProblem &problem, const Chip &chip,
           reason};
 }
 
-static LogicalResult checkTile(func::FuncOp kernel,
-                               const LinearProblem &problem, int64_t tokens,
-                               int64_t stages, const Chip &chip) {
+static LogicalResult checkTile(func::FuncOp kernel, const ProductShape &shape,
+                               int64_t tokens, int64_t stages,
+                               const Chip &chip) {
   auto error = [&] {
     return kernel.emitError()
            << "the configuration of kernel '" << kernel.getName() << "': ";
@@ -159,14 +154,13 @@ static LogicalResult checkTile(func::FuncOp kernel,
   if (!llvm::is_contained(kSizes, tokens))
     return error() << "expected 'token_tiles' of 8, 16, 32, 64 and 128, got "
                    << tokens;
-  if (getParts(problem) * tokens > 128)
+  if (shape.parts * tokens > 128)
     return error() << "expected 'token_tiles' up to 64 for gate and up, got "
                    << tokens;
   if (stages < 1)
     return error() << "expected 'stages' of 1 and more, got " << stages;
-  int64_t sums = getParts(problem) * tokens * kSumsPitch;
-  int64_t bytes =
-      std::max(getSm90Fp8SharedBytes(problem, tokens, stages), sums);
+  int64_t sums = shape.parts * tokens * kSumsPitch;
+  int64_t bytes = std::max(shape.getSharedBytes(tokens, stages), sums);
   if (bytes > chip.sharedBytes)
     return error() << stages << " stages of " << tokens << " tokens take "
                    << bytes << " bytes of shared memory, " << chip.name
@@ -174,11 +168,12 @@ static LogicalResult checkTile(func::FuncOp kernel,
   return success();
 }
 
-static FailureOr<Fp8Plan> readPlan(func::FuncOp kernel,
-                                   const LinearProblem &problem,
-                                   DictionaryAttr parameters,
-                                   const Chip &chip) {
-  int64_t blocks = countBlocks(problem);
+static FailureOr<ProductPlan> readPlan(func::FuncOp kernel,
+                                       const LinearProblem &problem,
+                                       DictionaryAttr parameters,
+                                       const Chip &chip) {
+  ProductShape shape(problem);
+  int64_t blocks = shape.blocks;
   FailureOr<int64_t> range =
       getParameter(kernel, parameters, "range",
                    llvm::divideCeil(blocks, kMostRanges), blocks);
@@ -193,10 +188,10 @@ static FailureOr<Fp8Plan> readPlan(func::FuncOp kernel,
            << "': expected 'token_tiles', ascending, and as many 'stages'";
   for (auto [tokens, count] :
        llvm::zip_equal(tiles.asArrayRef(), stages.asArrayRef()))
-    if (failed(checkTile(kernel, problem, tokens, count, chip)))
+    if (failed(checkTile(kernel, shape, tokens, count, chip)))
       return failure();
-  return Fp8Plan{*range, llvm::to_vector(tiles.asArrayRef()),
-                 llvm::to_vector(stages.asArrayRef())};
+  return ProductPlan{*range, llvm::to_vector(tiles.asArrayRef()),
+                     llvm::to_vector(stages.asArrayRef())};
 }
 
 //===----------------------------------------------------------------------===//
@@ -205,11 +200,11 @@ static FailureOr<Fp8Plan> readPlan(func::FuncOp kernel,
 
 namespace {
 
-class Fp8Launcher {
+class ProductLauncher {
 public:
-  Fp8Launcher(LaunchBuilder &launch, const LinearProblem &problem,
-              const Fp8Plan &plan)
-      : launch(launch), problem(problem), plan(plan),
+  ProductLauncher(LaunchBuilder &launch, const LinearProblem &problem,
+                  const ProductPlan &plan)
+      : launch(launch), problem(problem), shape(problem), plan(plan),
         rows(launch.size(problem.x, 0)) {}
 
   void run(size_t index = 0);
@@ -218,32 +213,33 @@ private:
   int64_t getRowLimit(size_t index);
   void launchVariant(size_t index);
   Value countTokenTiles(int64_t tokens);
+  TensorMap mapOf(unsigned argument, int64_t offset);
   Value xMap(int64_t tokens);
   Value weightMap(const WeightPiece &piece);
 
   LaunchBuilder &launch;
   const LinearProblem &problem;
-  const Fp8Plan &plan;
+  const ProductShape shape;
+  const ProductPlan &plan;
   Value rows;
 };
 
 /// The most rows for which the device function of tile `index` is launched. A
 /// group should seldom need a second tile; where the ranges of K are made by
 /// clusters, until tiles alone fill the chip.
-int64_t Fp8Launcher::getRowLimit(size_t index) {
+int64_t ProductLauncher::getRowLimit(size_t index) {
   int64_t limit = plan.tiles[index];
   if (problem.isGrouped())
     return std::max<int64_t>(limit * problem.groups / 2, 1);
   bool nextIsLast = index + 2 == plan.tiles.size();
-  if (!nextIsLast || plan.range == countBlocks(problem))
+  if (!nextIsLast || plan.range == shape.blocks)
     return limit;
   int64_t half = launch.getDevice().chip.multiprocessors / 2;
   return std::max<int64_t>(
-      limit,
-      plan.tiles.back() * llvm::divideCeil(half, countWeightTiles(problem)));
+      limit, plan.tiles.back() * llvm::divideCeil(half, shape.weightTiles));
 }
 
-void Fp8Launcher::run(size_t index) {
+void ProductLauncher::run(size_t index) {
   if (index + 1 == plan.tiles.size())
     return launchVariant(index);
   launch.ifElse(
@@ -253,7 +249,7 @@ void Fp8Launcher::run(size_t index) {
 
 /// Of all groups at most: each that has rows has one tile, and one more for
 /// every `tokens` rows beyond its first.
-Value Fp8Launcher::countTokenTiles(int64_t tokens) {
+Value ProductLauncher::countTokenTiles(int64_t tokens) {
   if (!problem.isGrouped())
     return launch.ceilDiv(rows, tokens);
   Value groups = launch.min(rows, launch.i64(problem.groups));
@@ -262,65 +258,70 @@ Value Fp8Launcher::countTokenTiles(int64_t tokens) {
   return arith::AddIOp::create(launch, groups, more);
 }
 
-Value Fp8Launcher::xMap(int64_t tokens) {
-  // A map of no rows is none.
-  Value atLeastOne = arith::MaxUIOp::create(launch, rows, launch.i64(1));
-  TensorMap map;
-  map.address = launch.at(launch.data(problem.x), launch.i64(problem.xOffset));
-  map.element = problem.xType;
-  map.sizes = {launch.i64(problem.inner), atLeastOne};
-  map.strides = {launch.i64(problem.xRowStride)};
-  map.box = {kFp8Block, tokens};
-  map.swizzleBytes = kFp8Block;
-  return launch.tensorMap(map);
-}
-
-Value Fp8Launcher::weightMap(const WeightPiece &piece) {
+/// Of an operand whose rows of K begin `offset` elements into the argument.
+TensorMap ProductLauncher::mapOf(unsigned argument, int64_t offset) {
   TensorMap map;
   map.address =
-      launch.at(launch.data(piece.argument), launch.i64(piece.offset));
+      launch.at(launch.data(argument), launch.i64(offset * shape.elementBytes));
   map.element = problem.wType;
-  map.sizes = {launch.i64(problem.inner), launch.i64(piece.outputs),
-               launch.i64(problem.groups)};
-  int64_t batch =
-      problem.isGrouped() ? piece.batchStride : piece.outputs * piece.rowStride;
-  map.strides = {launch.i64(piece.rowStride), launch.i64(batch)};
-  map.box = {kFp8Block, kFp8Rows, 1};
-  map.swizzleBytes = kFp8Block;
+  map.sizes = {launch.i64(problem.inner)};
+  map.box = {shape.blockElements};
+  map.swizzleBytes = kBlockBytes;
+  return map;
+}
+
+Value ProductLauncher::xMap(int64_t tokens) {
+  TensorMap map = mapOf(problem.x, problem.xOffset);
+  // A map of no rows is none.
+  map.sizes.push_back(arith::MaxUIOp::create(launch, rows, launch.i64(1)));
+  map.strides = {launch.i64(problem.xRowStride * shape.elementBytes)};
+  map.box.push_back(tokens);
   return launch.tensorMap(map);
 }
 
-void Fp8Launcher::launchVariant(size_t index) {
-  Fp8Variant variant;
+Value ProductLauncher::weightMap(const WeightPiece &piece) {
+  int64_t batchStride =
+      problem.isGrouped() ? piece.batchStride : piece.outputs * piece.rowStride;
+  TensorMap map = mapOf(piece.argument, piece.offset);
+  map.sizes.append({launch.i64(piece.outputs), launch.i64(problem.groups)});
+  map.strides = {launch.i64(piece.rowStride * shape.elementBytes),
+                 launch.i64(batchStride * shape.elementBytes)};
+  map.box.append({kTileRows, 1});
+  return launch.tensorMap(map);
+}
+
+void ProductLauncher::launchVariant(size_t index) {
+  ProductVariant variant;
   variant.tokens = plan.tiles[index];
   variant.stages = plan.stages[index];
   variant.blocksPerRange = plan.range;
-  variant.ranges = llvm::divideCeil(countBlocks(problem), plan.range);
+  variant.ranges = llvm::divideCeil(shape.blocks, plan.range);
   bool isLast = index + 1 == plan.tiles.size();
   // The sums of gate, up and all ranges are too many for one thread.
   variant.clustered = variant.ranges > 1 && (!isLast || problem.isGated());
-  variant.occupancy = getOccupancy(problem, variant.tokens);
+  variant.occupancy = getOccupancy(shape, variant.tokens);
   // ptxas refuses to move them in kernels that divide, as those of gates do.
   variant.movesRegisters = variant.tokens == 128;
   KernelBuilder k(launch, "n" + std::to_string(variant.tokens),
-                  getSm90Fp8Parameters(launch.getContext(), problem),
-                  getSm90Fp8Threads());
-  buildSm90Fp8(k, problem, variant);
+                  getSm90ProductParameters(launch.getContext(), problem),
+                  getSm90ProductThreads());
+  buildSm90Product(k, problem, variant);
 
   SmallVector<Value> arguments = {xMap(variant.tokens)};
   for (const WeightPiece &piece : problem.pieces)
     arguments.push_back(weightMap(piece));
-  arguments.push_back(launch.data(*problem.xScale));
-  for (const WeightPiece &piece : problem.pieces)
-    arguments.push_back(launch.data(*piece.scales));
   Value y = launch.data(problem.y);
-  arguments.push_back(y);
-  arguments.push_back(problem.yScale ? launch.data(*problem.yScale) : y);
-  arguments.push_back(problem.offsets ? launch.data(*problem.offsets) : y);
+  auto dataOr = [&](std::optional<unsigned> argument) {
+    return argument ? launch.data(*argument) : y;
+  };
+  arguments.push_back(dataOr(problem.xScale));
+  for (const WeightPiece &piece : problem.pieces)
+    arguments.push_back(dataOr(piece.scales));
+  arguments.append({y, dataOr(problem.yScale), dataOr(problem.offsets)});
   arguments.push_back(launch.toI32(rows));
   Value ctas =
       launch.mul(countTokenTiles(variant.tokens),
-                 launch.i64(countWeightTiles(problem) * variant.ctasPerTile()));
+                 launch.i64(shape.weightTiles * variant.ctasPerTile()));
   launch.launch(k, {ctas, launch.i64(1), launch.i64(1)}, arguments);
 }
 
@@ -330,24 +331,24 @@ void Fp8Launcher::launchVariant(size_t index) {
 // Emitter
 //===----------------------------------------------------------------------===//
 
-bool Sm90Fp8Emitter::match(func::FuncOp kernel, const Chip &chip) const {
+bool Sm90ProductEmitter::match(func::FuncOp kernel, const Chip &chip) const {
   std::optional<LinearProblem> problem = LinearProblem::parse(kernel);
   return problem && isWritable(*problem, chip) && writes(*problem);
 }
 
-Configuration Sm90Fp8Emitter::configure(func::FuncOp kernel,
-                                        const Chip &chip) const {
+Configuration Sm90ProductEmitter::configure(func::FuncOp kernel,
+                                            const Chip &chip) const {
   return choosePlan(*LinearProblem::parse(kernel), chip, kernel.getContext());
 }
 
-LogicalResult Sm90Fp8Emitter::emit(func::FuncOp kernel,
-                                   DictionaryAttr parameters,
-                                   LaunchBuilder &launch) const {
+LogicalResult Sm90ProductEmitter::emit(func::FuncOp kernel,
+                                       DictionaryAttr parameters,
+                                       LaunchBuilder &launch) const {
   LinearProblem problem = *LinearProblem::parse(kernel);
-  FailureOr<Fp8Plan> plan =
+  FailureOr<ProductPlan> plan =
       readPlan(kernel, problem, parameters, launch.getDevice().chip);
   if (failed(plan))
     return failure();
-  Fp8Launcher(launch, problem, *plan).run();
+  ProductLauncher(launch, problem, *plan).run();
   return success();
 }
