@@ -496,7 +496,8 @@ Val KernelBuilder::blockReduce(Val value, bool isMax) {
   int64_t bytes = value.getType().getIntOrFloatBitWidth() / 8;
   Val slots = shared(warps * bytes, 16);
   barrier(); // an earlier use of the same slots, in a loop, has ended
-  ifThen(lane() == 0, [&] { store(value, at(slots, warp() * bytes)); });
+  Val slot = at(slots, warp() * bytes); // warp() needs all lanes
+  ifThen(lane() == 0, [&] { store(value, slot); });
   barrier();
   Val total = load(value.getType(), slots);
   for (int64_t i = 1; i < warps; ++i) {
