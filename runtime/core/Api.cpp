@@ -69,6 +69,20 @@ dsrt_status dsrt_model_open(const char *path, dsrt_model **model) {
 
 void dsrt_model_close(dsrt_model *model) { delete model; }
 
+dsrt_status dsrt_model_open_device(dsrt_model *model, const char *device) {
+  return guarded([&]() -> Status {
+    if (!model || !device)
+      return nullArgument("dsrt_model_open_device");
+    if (model->model.hasWeights())
+      return error(DSRT_INVALID_ARGUMENT,
+                   "the device of a model is opened before its weights are "
+                   "bound");
+    DeviceOptions options;
+    options.device = device;
+    return model->model.openDevice(options);
+  });
+}
+
 dsrt_status dsrt_model_bind_weights(dsrt_model *model, const char *source) {
   return guarded([&]() -> Status {
     if (!model)
@@ -108,7 +122,7 @@ dsrt_status dsrt_session_create(dsrt_model *model,
   return guarded([&]() -> Status {
     if (!model || !session)
       return nullArgument("dsrt_session_create");
-    if (!model->model.weights())
+    if (!model->model.hasWeights())
       return error(DSRT_INVALID_ARGUMENT,
                    "the model has no weights yet; call dsrt_model_bind_weights "
                    "first");
@@ -119,8 +133,7 @@ dsrt_status dsrt_session_create(dsrt_model *model,
         return error(DSRT_INVALID_ARGUMENT, "a session option is negative");
       wanted = {options->threads, options->max_sequences, options->context};
     }
-    auto created =
-        Session::create(model->model.module(), model->model.weights(), wanted);
+    auto created = Session::create(model->model, wanted);
     if (!created.ok())
       return created.status();
     const size_t sequences =

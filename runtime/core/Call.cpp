@@ -23,33 +23,42 @@ dsrt_status dsrt_parallel(dsrt_call *call, dsrt_range range, void *context,
   return DSRT_OK;
 }
 
-/// Code for the host has no use for these, and no device to do it.
-static dsrt_status failWithoutDevice(dsrt_call *call, const char *function) {
-  call->failure =
-      fmt::format("the model calls {}, but runs on no device", function);
-  return DSRT_UNSUPPORTED;
+/// Keeps the message of a status that goes through compiled code.
+static dsrt_status keep(dsrt_call *call, const dsrt::Status &status) {
+  if (!status.ok())
+    call->failure = status.message();
+  return status.code();
 }
 
-int64_t dsrt_loaded_image(dsrt_call *) { return -1; }
-
-dsrt_status dsrt_launch(dsrt_call *call, int64_t, const int64_t[3],
-                        const void *const *) {
-  return failWithoutDevice(call, "dsrt_launch");
+int64_t dsrt_loaded_image(dsrt_call *call) {
+  return call->device->loadedImage();
 }
 
-dsrt_status dsrt_copy(dsrt_call *call, void *, const void *, int64_t) {
-  return failWithoutDevice(call, "dsrt_copy");
+dsrt_status dsrt_launch(dsrt_call *call, int64_t device_kernel,
+                        const int64_t grid[3], const void *const *args) {
+  return keep(call, call->device->launch(device_kernel, grid, args));
 }
 
-dsrt_status dsrt_constant(dsrt_call *call, const void *, int64_t, void **) {
-  return failWithoutDevice(call, "dsrt_constant");
+dsrt_status dsrt_copy(dsrt_call *call, void *target, const void *source,
+                      int64_t bytes) {
+  return keep(call,
+              call->device->copy(target, source, static_cast<uint64_t>(bytes)));
 }
 
-void *dsrt_scratch(dsrt_call *) { return nullptr; }
+dsrt_status dsrt_constant(dsrt_call *call, const void *host, int64_t bytes,
+                          void **device) {
+  dsrt::Result<void *> address =
+      call->device->constant(host, static_cast<uint64_t>(bytes));
+  if (address.ok())
+    *device = *address;
+  return keep(call, address.status());
+}
 
-dsrt_status dsrt_tensor_map(dsrt_call *call, const dsrt_tensor_map_desc *,
-                            void *) {
-  return failWithoutDevice(call, "dsrt_tensor_map");
+void *dsrt_scratch(dsrt_call *call) { return call->device->scratch(); }
+
+dsrt_status dsrt_tensor_map(dsrt_call *call, const dsrt_tensor_map_desc *desc,
+                            void *map) {
+  return keep(call, call->device->encodeTensorMap(*desc, map));
 }
 
 namespace {
@@ -77,7 +86,9 @@ bool holds(const dsrt_expectation &expectation, int64_t i) {
 
 } // namespace
 
-dsrt_status dsrt_expect(dsrt_call *call, const dsrt_expectation *expectation) {
+/// Compares buffers of the host.
+static dsrt_status expect(dsrt_call *call,
+                          const dsrt_expectation *expectation) {
   int64_t first = -1, wrong = 0;
   for (int64_t i = 0; i < expectation->count; ++i)
     if (!holds(*expectation, i) && ++wrong == 1)
@@ -91,4 +102,25 @@ dsrt_status dsrt_expect(dsrt_call *call, const dsrt_expectation *expectation) {
       first, dsrt::elementValue(expectation->dtype, expectation->actual, first),
       wrong, expectation->count);
   return DSRT_EXPECTATION_FAILED;
+}
+
+dsrt_status dsrt_expect(dsrt_call *call, const dsrt_expectation *expectation) {
+  if (call->device->isHost())
+    return expect(call, expectation);
+  const uint64_t bytes =
+      static_cast<uint64_t>(expectation->count) *
+      static_cast<uint64_t>(dsrt::elementBytes(expectation->dtype));
+  std::vector<char> actual(bytes), expected(bytes);
+  const dsrt::Status copied = [&]() -> dsrt::Status {
+    dsrt::Device &device = *call->device;
+    DSRT_TRY(device.download(actual.data(), expectation->actual, bytes));
+    DSRT_TRY(device.download(expected.data(), expectation->expected, bytes));
+    return device.synchronize();
+  }();
+  if (!copied.ok())
+    return keep(call, copied);
+  dsrt_expectation onHost = *expectation;
+  onHost.actual = actual.data();
+  onHost.expected = expected.data();
+  return expect(call, &onHost);
 }

@@ -9,6 +9,7 @@
 
 #include "dsrt/abi.h"
 #include "runtime/core/ThreadTeam.h"
+#include "runtime/device/Device.h"
 
 #include <string>
 
@@ -16,7 +17,8 @@ struct dsrt_call {
   const void *const *weights = nullptr;
   void *workspace = nullptr;
   dsrt::ThreadTeam *team = nullptr;
-  std::string failure; // the text of a failed expectation
+  dsrt::Device *device = nullptr;
+  std::string failure; // the text of what failed
 };
 
 #endif // DSRT_CORE_CALL_H

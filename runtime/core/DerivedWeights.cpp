@@ -7,8 +7,7 @@
 
 #include "runtime/core/DerivedWeights.h"
 
-#include "runtime/core/Call.h"
-#include "runtime/weights/Weights.h"
+#include "runtime/core/DeviceStep.h"
 
 #include <algorithm>
 #include <chrono>
@@ -108,39 +107,39 @@ Status checkDerivedWeights(const Module &module) {
   return Status();
 }
 
-Result<Memory> computeDerivedWeights(const Module &module, Weights &weights,
+Result<Memory> computeDerivedWeights(const Module &module, Device &device,
+                                     std::vector<const void *> &addresses,
                                      const Reporter &report) {
   const dsrt_entry *entry = module.findEntry(kPrepareEntry);
   if (!entry)
     return Memory();
   const double bytes = static_cast<double>(entry->workspace_bytes);
   const double available = static_cast<double>(availableMemory());
-  if (bytes > available)
+  if (device.isHost() && bytes > available)
     return error(DSRT_OUT_OF_MEMORY,
                  "the weights that are computed at the start need {}, this "
                  "machine has {}",
                  formatBytes(bytes), formatBytes(available));
   Result<Memory> memory =
-      Memory::reserve(entry->workspace_bytes, "the derived weights");
+      Memory::reserve(device, entry->workspace_bytes, "the derived weights");
   if (!memory.ok())
     return memory;
 
   ThreadTeam team(ThreadTeam::availableCores());
   dsrt_call call;
-  call.weights = weights.addresses();
+  call.weights = addresses.data();
   call.workspace = memory->data();
   call.team = &team;
+  call.device = &device;
   std::vector<dsrt_buffer> results(entry->result_count);
-  dsrt_status status = DSRT_OK;
-  {
+  if (device.isHost()) {
     ProgressReport progress(*memory, report);
-    status = entry->function(&call, nullptr, results.data());
+    DSRT_TRY(callEntry(*entry, call, nullptr, results.data()));
+  } else {
+    std::unique_lock<std::mutex> mine = device.use();
+    DSRT_TRY(callEntry(*entry, call, nullptr, results.data()));
+    DSRT_TRY(device.synchronize());
   }
-  if (status != DSRT_OK)
-    return call.failure.empty()
-               ? error(DSRT_MODEL_FAILED, "entry '{}' failed with status {}",
-                       entry->name, status)
-               : Status(status, call.failure);
 
   const dsrt_module &tables = module.tables();
   for (uint64_t i = 0; i < tables.weight_count; ++i) {
@@ -148,7 +147,7 @@ Result<Memory> computeDerivedWeights(const Module &module, Weights &weights,
       continue;
     const dsrt_value *result =
         findResult(module, *entry, module.string(tables.weights[i].key));
-    weights.setDerived(i, results[result - entry->results].data);
+    addresses[i] = results[result - entry->results].data;
   }
   return memory;
 }

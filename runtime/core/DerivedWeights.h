@@ -1,7 +1,7 @@
 //===- DerivedWeights.h - Weights computed at the start ---------*- C++ -*-===//
 //
-// Runs the entry "prepare" of a model once, on all cores, and keeps the
-// workspace that its results, the derived weights, lie in.
+// Runs the entry "prepare" of a model once, on all cores or the GPU, and keeps
+// the workspace that its results, the derived weights, lie in.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,14 +11,7 @@
 #include "runtime/core/Memory.h"
 #include "runtime/core/Module.h"
 
-#include <functional>
-
 namespace dsrt {
-
-class Weights;
-
-/// Takes a line about work that takes long.
-using Reporter = std::function<void(const std::string &)>;
 
 /// The name of the entry that computes derived weights.
 constexpr const char *kPrepareEntry = "prepare";
@@ -27,9 +20,10 @@ constexpr const char *kPrepareEntry = "prepare";
 Status checkDerivedWeights(const Module &module);
 
 /// Computes the derived weights of a module, of which all others are bound, and
-/// tells `weights` their addresses; returns the memory they lie in. `report`,
-/// if not null, is called from another thread, from two seconds on.
-Result<Memory> computeDerivedWeights(const Module &module, Weights &weights,
+/// sets their addresses; returns the memory they lie in. On the processor
+/// `report`, if not null, is called from another thread, from two seconds on.
+Result<Memory> computeDerivedWeights(const Module &module, Device &device,
+                                     std::vector<const void *> &addresses,
                                      const Reporter &report);
 
 } // namespace dsrt

@@ -69,6 +69,7 @@ Status bindResults(const Module &module, EntryBinding &binding) {
   for (uint64_t i = 0; i < entry.result_count; ++i) {
     const dsrt_value &value = entry.results[i];
     const char *name = module.name(value);
+    binding.inPlace.push_back(cacheNumber(name) >= 0);
     bool matrix = value.rank == 2 && value.shape[1] > 0;
     if (std::strcmp(name, "logits") == 0 && matrix && value.dtype == DSRT_F32) {
       binding.logitsIndex = static_cast<int>(i);

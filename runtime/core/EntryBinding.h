@@ -53,6 +53,8 @@ struct EntryBinding {
   int64_t maxRows = 0;
   int64_t maxKvTotal = 0; // 0: no limit of its own
 
+  /// By result: an argument updated in place, which is a cache.
+  std::vector<bool> inPlace;
   int logitsIndex = -1;
   int hiddenIndex = -1; // -1: the entry has no such result
   int64_t vocabulary = 0;

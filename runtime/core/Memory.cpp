@@ -3,10 +3,7 @@
 #include "runtime/core/Memory.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,33 +11,28 @@ namespace dsrt {
 
 Memory::~Memory() {
   if (address)
-    munmap(address, bytes);
+    device->release(address, bytes);
 }
 
 Memory::Memory(Memory &&other) noexcept
-    : address(std::exchange(other.address, nullptr)),
+    : device(other.device), address(std::exchange(other.address, nullptr)),
       bytes(std::exchange(other.bytes, 0)) {}
 
 Memory &Memory::operator=(Memory &&other) noexcept {
+  std::swap(device, other.device);
   std::swap(address, other.address);
   std::swap(bytes, other.bytes);
   return *this;
 }
 
-Result<Memory> Memory::reserve(uint64_t bytes, const char *what) {
+Result<Memory> Memory::reserve(Device &device, uint64_t bytes,
+                               const char *what) {
+  Result<void *> address = device.allocate(bytes, what);
+  if (!address.ok())
+    return address.status();
   Memory memory;
-  if (bytes == 0)
-    return memory;
-  // Not counted against the system's commit limit: pages that are never touched
-  // cost nothing, and the sessions check the whole against the machine's
-  // memory.
-  void *address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED)
-    return error(DSRT_OUT_OF_MEMORY, "cannot get {} for {}: {}",
-                 formatBytes(static_cast<double>(bytes)), what,
-                 std::strerror(errno));
-  memory.address = address;
+  memory.device = &device;
+  memory.address = *address;
   memory.bytes = bytes;
   return memory;
 }

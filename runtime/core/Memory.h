@@ -1,7 +1,7 @@
 //===- Memory.h - Large memory of a session ---------------------*- C++ -*-===//
 //
-// Zeroed memory straight from the system: page-aligned, and resident only where
-// it has been touched.
+// A block of a device's memory. That of the processor is zeroed, page-aligned,
+// and resident only where it has been touched.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,6 +9,7 @@
 #define DSRT_CORE_MEMORY_H
 
 #include "runtime/core/Status.h"
+#include "runtime/device/Device.h"
 
 #include <cstdint>
 
@@ -21,13 +22,16 @@ public:
   Memory(Memory &&other) noexcept;
   Memory &operator=(Memory &&other) noexcept;
 
-  /// `what` names the memory in the message of a failure.
-  static Result<Memory> reserve(uint64_t bytes, const char *what);
+  /// `what` names the memory in the message of a failure. The device outlives
+  /// it.
+  static Result<Memory> reserve(Device &device, uint64_t bytes,
+                                const char *what);
 
   void *data() const { return address; }
   uint64_t size() const { return bytes; }
 
 private:
+  Device *device = nullptr;
   void *address = nullptr;
   uint64_t bytes = 0;
 };

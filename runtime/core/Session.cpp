@@ -13,169 +13,59 @@
 
 namespace dsrt {
 
-namespace {
-
-Result<std::optional<EntryBinding>> bindIfPresent(const Module &module,
-                                                  const char *name) {
-  const dsrt_entry *entry = module.findEntry(name);
-  if (!entry)
-    return std::optional<EntryBinding>();
-  Result<EntryBinding> binding = EntryBinding::create(module, *entry);
-  if (!binding.ok())
-    return binding.status();
-  return std::optional<EntryBinding>(std::move(*binding));
-}
-
-/// Tokens per page of the entry's caches, 0 if it has no cache or no sane one.
-int64_t pageSizeOf(const EntryBinding &binding) {
-  constexpr int64_t largest = 1 << 20;
-  for (const BoundArgument &argument : binding.arguments)
-    if (argument.role == Role::Cache && argument.value->shape[1] <= largest)
-      return argument.value->shape[1];
-  return 0;
-}
-
-} // namespace
-
-Result<StepLimits> readStepLimits(const Module &module) {
-  StepLimits limits;
-  limits.context = module.tables().context_length;
-  for (const char *name : {"prefill", "decode"}) {
-    auto binding = bindIfPresent(module, name);
-    if (!binding.ok())
-      return binding.status();
-    if (!*binding)
-      continue;
-    const EntryBinding &entry = **binding;
-    limits.maxTokens = std::max(limits.maxTokens, entry.maxTokens);
-    limits.maxSequences = std::max(limits.maxSequences, entry.maxSequences);
-    if (limits.vocabulary && limits.vocabulary != entry.vocabulary)
-      return error(DSRT_MALFORMED,
-                   "'{}': prefill has {} logits per token, decode {}",
-                   module.path(), limits.vocabulary, entry.vocabulary);
-    limits.vocabulary = entry.vocabulary;
-    limits.hiddenSize = entry.hiddenSize;
-    limits.context =
-        std::min(limits.context, entry.maxPages * pageSizeOf(entry));
-  }
-  if (!limits.maxTokens)
-    return error(DSRT_NOT_FOUND,
-                 "'{}' has neither an entry 'prefill' nor 'decode'",
-                 module.path());
-  if (limits.context < 1)
-    return error(DSRT_MALFORMED, "'{}': the plan allows sequences of {} tokens",
-                 module.path(), limits.context);
-  return limits;
-}
-
-Session::Session(const Module &module, int threadCount,
-                 const StepLimits &limits, int64_t pagesPerSequence,
-                 int64_t pageSize)
-    : module(module), stepLimits(limits), threads(threadCount),
-      pages(limits.maxSequences, pagesPerSequence, pageSize),
-      inputs(limits.maxTokens, limits.maxSequences, pagesPerSequence),
-      positioned(limits.maxSequences),
-      pageTotal(limits.maxSequences * pagesPerSequence) {}
+Session::Session(Model &model, int threadCount, SessionPlan plan)
+    : module(model.module()), device(model.device()), stepLimits(plan.limits),
+      threads(threadCount),
+      pages(plan.limits.maxSequences, plan.pagesPerSequence, plan.pageSize),
+      inputs(plan.limits.maxTokens, plan.limits.maxSequences,
+             plan.pagesPerSequence, /*wholeTable=*/!device.isHost()),
+      prefill(std::move(plan.prefill)), decode(std::move(plan.decode)),
+      mtp(std::move(plan.mtp)), cacheBytes(std::move(plan.cacheBytes)),
+      positioned(plan.limits.maxSequences),
+      pageTotal(plan.limits.maxSequences * plan.pagesPerSequence) {}
 
 Result<std::unique_ptr<Session>>
-Session::create(const Module &module, const void *const *weights,
-                const SessionOptions &options) {
-  Result<StepLimits> limits = readStepLimits(module);
-  if (!limits.ok())
-    return limits.status();
-  if (options.context > limits->context)
-    return error(DSRT_LIMIT_EXCEEDED,
-                 "a context of {} tokens was asked for, '{}' was compiled for "
-                 "{}; compile it with a larger context",
-                 options.context, module.path(), limits->context);
-  if (options.maxSequences > limits->maxSequences)
-    return error(DSRT_LIMIT_EXCEEDED,
-                 "{} sequences at a time were asked for, '{}' was compiled for "
-                 "{}; compile it with more max-sequences",
-                 options.maxSequences, module.path(), limits->maxSequences);
-  if (options.context > 0)
-    limits->context = options.context;
-  if (options.maxSequences > 0)
-    limits->maxSequences = options.maxSequences;
-
-  auto prefill = bindIfPresent(module, "prefill");
-  auto decode = bindIfPresent(module, "decode");
-  auto mtp = bindIfPresent(module, "mtp");
-  for (auto *binding : {&prefill, &decode, &mtp})
-    if (!binding->ok())
-      return binding->status();
-  if (*mtp)
-    for (auto *binding : {&prefill, &decode})
-      if (**binding && ((**binding)->hiddenIndex < 0 ||
-                        (**binding)->hiddenSize != (**mtp).hiddenSize ||
-                        (**binding)->hiddenType != (**mtp).hiddenType))
-        return error(DSRT_MALFORMED,
-                     "'{}': entry '{}' does not return the 'hidden' that 'mtp' "
-                     "takes",
-                     module.path(), (**binding)->entry->name);
-  const int64_t pageSize = pageSizeOf(*decode ? **decode : **prefill);
-  const int64_t pagesPerSequence = (limits->context + pageSize - 1) / pageSize;
-  // Slots and prefix sums are 32-bit.
-  if (pagesPerSequence >
-      std::numeric_limits<int32_t>::max() / pageSize / limits->maxSequences)
-    return error(DSRT_LIMIT_EXCEEDED,
-                 "{} sequences of {} tokens are more than 2^31 tokens",
-                 limits->maxSequences, limits->context);
-
-  int threadCount =
-      options.threads > 0 ? options.threads : ThreadTeam::availableCores();
-  std::unique_ptr<Session> session(
-      new Session(module, threadCount, *limits, pagesPerSequence, pageSize));
-  session->prefill = std::move(*prefill);
-  session->decode = std::move(*decode);
-  session->mtp = std::move(*mtp);
-  DSRT_TRY(session->reserveMemory(pagesPerSequence * limits->maxSequences));
-  session->call.weights = weights;
+Session::create(Model &model, const SessionOptions &options) {
+  Result<SessionPlan> plan = SessionPlan::create(model.module(), options);
+  if (!plan.ok())
+    return plan.status();
+  Device &device = model.device();
+  if (!device.isHost())
+    DSRT_TRY(
+        checkDeviceMemory(device, "caches and workspace of a session",
+                          MemoryPlan(model.module(), *plan).sessionBytes()));
+  // Kernels of a GPU need no threads of the processor.
+  int threadCount = options.threads > 0 ? options.threads
+                    : device.isHost()   ? ThreadTeam::availableCores()
+                                        : 1;
+  std::unique_ptr<Session> session(new Session(model, threadCount, *plan));
+  DSRT_TRY(session->reserveMemory());
+  if (!device.isHost()) {
+    std::unique_lock<std::mutex> mine = device.use();
+    auto step = DeviceStep::create(device, *plan);
+    if (!step.ok())
+      return step.status();
+    session->onDevice = std::move(*step);
+    // As on the processor, no byte of a page is ever undefined.
+    for (const Memory &cache : session->caches)
+      DSRT_TRY(device.clear(cache.data(), cache.size()));
+    DSRT_TRY(device.synchronize());
+  }
+  session->call.weights = model.weights();
   session->call.workspace = session->workspace.data();
   session->call.team = &session->threads;
+  session->call.device = &device;
   return session;
 }
 
-/// The workspace and one region per cache number; entries that share a cache
-/// must agree on its rows.
-Status Session::reserveMemory(int64_t pageCount) {
-  std::vector<uint64_t> cacheBytes;
-  for (auto *binding : {&prefill, &decode, &mtp}) {
-    if (!*binding)
-      continue;
-    for (const BoundArgument &argument : (*binding)->arguments) {
-      if (argument.role != Role::Cache)
-        continue;
-      const dsrt_value &value = *argument.value;
-      if (value.shape[1] != pages.tokensPerPage() || value.shape[2] < 1)
-        return error(DSRT_MALFORMED,
-                     "'{}': cache.{} has pages of [{}, {}], expected [{}, "
-                     "latent + rope]",
-                     module.path(), argument.cache, value.shape[1],
-                     value.shape[2], pages.tokensPerPage());
-      uint64_t bytes = static_cast<uint64_t>(value.shape[1]) *
-                       static_cast<uint64_t>(value.shape[2]) *
-                       static_cast<uint64_t>(elementBytes(value.dtype));
-      if (bytes > std::numeric_limits<uint64_t>::max() / 4 /
-                      static_cast<uint64_t>(pageCount) / (1 << 12))
-        return error(DSRT_MALFORMED, "'{}': pages of cache.{} have {} bytes",
-                     module.path(), argument.cache, bytes);
-      cacheBytes.resize(
-          std::max<size_t>(cacheBytes.size(), argument.cache + 1));
-      uint64_t &known = cacheBytes[argument.cache];
-      if (known && known != bytes * pageCount)
-        return error(DSRT_MALFORMED,
-                     "'{}': the entries disagree on the type of cache.{}",
-                     module.path(), argument.cache);
-      known = bytes * pageCount;
-    }
-  }
+/// The workspace and one region per cache number.
+Status Session::reserveMemory() {
   const uint64_t workspaceBytes = module.tables().workspace_bytes;
   double total = static_cast<double>(workspaceBytes);
   for (uint64_t bytes : cacheBytes)
     total += static_cast<double>(bytes);
   const double available = static_cast<double>(availableMemory());
-  if (total > available)
+  if (device.isHost() && total > available)
     return error(
         DSRT_OUT_OF_MEMORY,
         "the cache of {} sequence{} of {} tokens and the workspace need "
@@ -183,12 +73,13 @@ Status Session::reserveMemory(int64_t pageCount) {
         stepLimits.maxSequences, stepLimits.maxSequences == 1 ? "" : "s",
         stepLimits.context, formatBytes(total), formatBytes(available));
 
-  Result<Memory> memory = Memory::reserve(workspaceBytes, "the workspace");
+  Result<Memory> memory =
+      Memory::reserve(device, workspaceBytes, "the workspace");
   if (!memory.ok())
     return memory.status();
   workspace = std::move(*memory);
   for (uint64_t bytes : cacheBytes) {
-    Result<Memory> cache = Memory::reserve(bytes, "the cache");
+    Result<Memory> cache = Memory::reserve(device, bytes, "the cache");
     if (!cache.ok())
       return cache.status();
     caches.push_back(std::move(*cache));
@@ -361,14 +252,13 @@ Result<StepOutput> Session::execute(EntryBinding &binding,
     else
       binding.args[i] = inputs.buffer(argument.role);
   }
-  call.failure.clear();
-  dsrt_status status = binding.entry->function(&call, binding.args.data(),
-                                               binding.results.data());
-  if (status != DSRT_OK)
-    return call.failure.empty()
-               ? error(DSRT_MODEL_FAILED, "entry '{}' failed with status {}",
-                       binding.entry->name, status)
-               : Status(status, call.failure);
+  if (onDevice) {
+    std::unique_lock<std::mutex> mine = device.use();
+    DSRT_TRY(onDevice->run(binding, call));
+  } else {
+    DSRT_TRY(callEntry(*binding.entry, call, binding.args.data(),
+                       binding.results.data()));
+  }
 
   StepOutput output;
   output.entry = binding.entry;
@@ -383,25 +273,23 @@ Result<StepOutput> Session::execute(EntryBinding &binding,
   return output;
 }
 
-Status Session::runChecks(const Module &module, const void *const *weights,
-                          const dsrt_entry &entry, int threadCount) {
-  Result<Memory> workspace =
-      Memory::reserve(module.tables().workspace_bytes, "the workspace");
+Status Session::runChecks(Model &model, const dsrt_entry &entry,
+                          int threadCount) {
+  Device &device = model.device();
+  Result<Memory> workspace = Memory::reserve(
+      device, model.module().tables().workspace_bytes, "the workspace");
   if (!workspace.ok())
     return workspace.status();
   ThreadTeam team(threadCount > 0 ? threadCount : ThreadTeam::availableCores());
   dsrt_call call;
-  call.weights = weights;
+  call.weights = model.weights();
   call.workspace = workspace->data();
   call.team = &team;
+  call.device = &device;
   std::vector<dsrt_buffer> results(entry.result_count);
-  dsrt_status status = entry.function(&call, nullptr, results.data());
-  if (status == DSRT_OK)
-    return Status();
-  if (!call.failure.empty())
-    return Status(status, call.failure);
-  return error(DSRT_MODEL_FAILED, "entry '{}' failed with status {}",
-               entry.name, status);
+  std::unique_lock<std::mutex> mine = device.use();
+  DSRT_TRY(callEntry(entry, call, nullptr, results.data()));
+  return device.isHost() ? Status() : device.synchronize();
 }
 
 int64_t Session::hiddenBytes() const {
@@ -410,7 +298,7 @@ int64_t Session::hiddenBytes() const {
 }
 
 uint64_t Session::planBytes() const {
-  uint64_t bytes = workspace.size();
+  uint64_t bytes = workspace.size() + (onDevice ? onDevice->deviceBytes() : 0);
   for (const Memory &cache : caches)
     bytes += cache.size();
   return bytes;

@@ -2,7 +2,7 @@
 //
 // Owns what running a model needs besides the model: workspace, latent caches,
 // page table, thread team. All of it is made by create(); a step allocates
-// nothing.
+// nothing on the processor, and on a GPU nothing of the GPU.
 //
 // A step appends tokens to the caches of some sequences and computes their
 // logits. It is checked as a whole before anything changes.
@@ -13,9 +13,11 @@
 #define DSRT_CORE_SESSION_H
 
 #include "runtime/core/Call.h"
-#include "runtime/core/EntryBinding.h"
+#include "runtime/core/DeviceStep.h"
 #include "runtime/core/Memory.h"
+#include "runtime/core/Model.h"
 #include "runtime/core/PageTable.h"
+#include "runtime/core/SessionPlan.h"
 #include "runtime/core/StepInputs.h"
 
 #include <memory>
@@ -23,23 +25,6 @@
 #include <vector>
 
 namespace dsrt {
-
-/// Zero means the default of dsrt_session_options.
-struct SessionOptions {
-  int threads = 0;
-  int64_t maxSequences = 0;
-  int64_t context = 0;
-};
-
-/// What the model's tables say about steps of its prefill and decode entries.
-struct StepLimits {
-  int64_t maxTokens = 0;
-  int64_t maxSequences = 0;
-  int64_t context = 0;
-  int64_t vocabulary = 0;
-  int64_t hiddenSize = 0;
-};
-Result<StepLimits> readStepLimits(const Module &module);
 
 /// Valid until the session's next step.
 struct StepOutput {
@@ -54,10 +39,8 @@ struct StepOutput {
 
 class Session {
 public:
-  /// `weights` are the addresses in the order of the module's table; they and
-  /// the module outlive the session.
-  static Result<std::unique_ptr<Session>> create(const Module &module,
-                                                 const void *const *weights,
+  /// The model has its weights, and outlives the session.
+  static Result<std::unique_ptr<Session>> create(Model &model,
                                                  const SessionOptions &options);
 
   Result<int32_t> addSequence();
@@ -81,20 +64,18 @@ public:
                             const void *hidden, bool allLogits);
 
   /// Runs an entry that has no arguments, such as a test's checks.
-  static Status runChecks(const Module &module, const void *const *weights,
-                          const dsrt_entry &entry, int threads);
+  static Status runChecks(Model &model, const dsrt_entry &entry, int threads);
 
   const StepLimits &limits() const { return stepLimits; }
   int64_t hiddenBytes() const;
-  /// Workspace and caches, as reserved.
+  /// Workspace, caches and arguments, as reserved.
   uint64_t planBytes() const;
   ThreadTeam &team() { return threads; }
 
 private:
-  Session(const Module &module, int threadCount, const StepLimits &limits,
-          int64_t pagesPerSequence, int64_t pageSize);
+  Session(Model &model, int threadCount, SessionPlan plan);
 
-  Status reserveMemory(int64_t pageCount);
+  Status reserveMemory();
   Result<EntryBinding *> chooseEntry(const StepChunk *chunks,
                                      int64_t chunkCount, int32_t entry,
                                      bool allLogits);
@@ -106,13 +87,16 @@ private:
                              bool allLogits);
 
   const Module &module;
+  Device &device;
   StepLimits stepLimits;
   ThreadTeam threads;
   PageTable pages;
   StepInputs inputs;
   std::optional<EntryBinding> prefill, decode, mtp;
   Memory workspace;
-  std::vector<Memory> caches; // by the number of the cache
+  std::vector<uint64_t> cacheBytes; // by the number of the cache
+  std::vector<Memory> caches;
+  std::unique_ptr<DeviceStep> onDevice; // null on the processor
   std::vector<StepChunk> positioned;
   int64_t pageTotal = 0;
   dsrt_call call;

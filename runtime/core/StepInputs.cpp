@@ -7,8 +7,9 @@
 namespace dsrt {
 
 StepInputs::StepInputs(int64_t maxTokens, int64_t maxSequences,
-                       int64_t maxPages)
-    : tokens(maxTokens), positions(maxTokens), slots(maxTokens),
+                       int64_t maxPages, bool wholeTable)
+    : smallestPageTotal(wholeTable ? maxPages : 1), tokens(maxTokens),
+      positions(maxTokens), slots(maxTokens),
       blockTable(maxSequences * maxPages), cuQueryLengths(maxSequences + 1),
       cuKvLengths(maxSequences + 1), logitRows(maxTokens) {}
 
@@ -16,7 +17,7 @@ void StepInputs::fill(const StepChunk *chunks, int64_t chunkCount,
                       const PageTable &table, bool allLogits) {
   tokenTotal = rowTotal = kvTotal = 0;
   sequenceTotal = chunkCount;
-  pageTotal = 1;
+  pageTotal = smallestPageTotal;
   for (int64_t b = 0; b < chunkCount; ++b)
     pageTotal =
         std::max(pageTotal, table.pageCount(chunks[b].start + chunks[b].count));

@@ -26,7 +26,10 @@ struct StepChunk {
 
 class StepInputs {
 public:
-  StepInputs(int64_t maxTokens, int64_t maxSequences, int64_t maxPages);
+  /// `wholeTable`: the block table always has `maxPages` columns; else as many
+  /// as the longest sequence of the step has pages.
+  StepInputs(int64_t maxTokens, int64_t maxSequences, int64_t maxPages,
+             bool wholeTable);
 
   /// Fills everything; the pages of the sequences are reserved before.
   void fill(const StepChunk *chunks, int64_t chunkCount, const PageTable &table,
@@ -39,6 +42,7 @@ public:
   int64_t rowCount() const { return rowTotal; }
 
 private:
+  int64_t smallestPageTotal;
   int64_t tokenTotal = 0, rowTotal = 0, sequenceTotal = 0, pageTotal = 0,
           kvTotal = 0;
   std::vector<int32_t> tokens, positions, slots, blockTable, cuQueryLengths,

@@ -62,6 +62,28 @@ void ModelOptions::declare(Options &options) {
       "--threads", "N", 1, 1024, threads,
       "threads to compute with (default: the cores this process may "
       "use)");
+  options.string("--device", "DEVICE", deviceName,
+                 "of a model compiled for GPUs: auto or cuda, the first GPU "
+                 "(default: auto); simulator, which runs its code on the "
+                 "processor; or the path of a driver library");
+  options.choice("--graphs", {"on", "off"}, graphs,
+                 "off: wait for each launch on a GPU, to name a kernel that "
+                 "fails (default: on, a step is replayed as a CUDA graph)");
+  options.choice("--trace", {"kernel"}, trace,
+                 "a line for each launch; the simulator only");
+  options.flagOrChoice("--counts", "text", {"text", "json"}, counts,
+                       "what each kernel did: instructions, bytes, bank "
+                       "conflicts, tensor-core operations; the simulator only; "
+                       "on standard error at the end");
+}
+
+DeviceOptions ModelOptions::device() const {
+  DeviceOptions options;
+  options.device = deviceName.value_or(options.device);
+  options.graphs = graphs == "on";
+  options.traceKernels = !trace.empty();
+  options.counts = counts.value_or("");
+  return options;
 }
 
 int fail(const std::string &tool, const Status &status) {
@@ -102,7 +124,13 @@ int runApplication(const std::string &tool, const std::string &program,
   // Memory that a file's numbers ask for may not exist.
   try {
     Result<int> code = run({program, std::move(arguments), model, begin});
-    return code.ok() ? *code : fail(tool, code.status());
+    if (!code.ok())
+      return fail(tool, code.status());
+    Result<std::string> counts = model.device().counts();
+    if (!counts.ok())
+      return fail(tool, counts.status());
+    std::fwrite(counts->data(), 1, counts->size(), stderr);
+    return *code;
   } catch (const std::bad_alloc &) {
     return fail(tool, error(DSRT_OUT_OF_MEMORY, "out of memory"));
   }
@@ -110,6 +138,21 @@ int runApplication(const std::string &tool, const std::string &program,
 
 void reportProgress(const std::string &line) {
   fmt::print(stderr, "{}\n", line);
+}
+
+/// Before anything is loaded.
+static Status checkPlan(Model &model, const SessionOptions &options) {
+  Result<SessionPlan> session = SessionPlan::create(model.module(), options);
+  if (!session.ok())
+    return session.status();
+  const MemoryPlan plan(model.module(), *session);
+  return checkDeviceMemory(
+      model.device(),
+      fmt::format("weights ({}) and a session of {} x {} tokens ({})",
+                  formatBytes(static_cast<double>(plan.modelBytes())),
+                  session->limits.maxSequences, session->limits.context,
+                  formatBytes(static_cast<double>(plan.sessionBytes()))),
+      plan.modelBytes() + plan.sessionBytes());
 }
 
 Result<std::unique_ptr<Session>> openSession(Model &model,
@@ -120,10 +163,13 @@ Result<std::unique_ptr<Session>> openSession(Model &model,
   session.threads = static_cast<int>(options.threads);
   session.maxSequences = sequences;
   session.context = context;
+  DSRT_TRY(model.openDevice(options.device()));
+  if (!model.device().isHost())
+    DSRT_TRY(checkPlan(model, session));
   DSRT_TRY(model.bindWeights(model.source(options.folder), reportProgress));
   for (const std::string &note : model.notes())
     fmt::print(stderr, "note: {}\n", note);
-  return Session::create(model.module(), model.weights(), session);
+  return Session::create(model, session);
 }
 
 Status checkIds(const std::vector<int32_t> &ids, int64_t vocabulary,

@@ -29,8 +29,13 @@ struct Invocation {
 struct ModelOptions {
   std::optional<std::string> folder;
   int64_t threads = 0;
+  std::optional<std::string> deviceName;
+  std::string graphs = "on";
+  std::string trace; // "kernel" or empty
+  std::optional<std::string> counts;
 
   void declare(Options &options);
+  DeviceOptions device() const;
 };
 
 /// Each command returns 0 or another exit code, or the error to print.
@@ -57,7 +62,8 @@ int fail(const std::string &tool, const Status &status);
 /// Prints a line about work that takes long to standard error.
 void reportProgress(const std::string &line);
 
-/// Binds the weights and makes a session.
+/// Opens the device, checks that all fits, binds the weights and makes a
+/// session.
 Result<std::unique_ptr<Session>> openSession(Model &model,
                                              const ModelOptions &options,
                                              int64_t sequences,

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/serve/Application.h"
+#include "runtime/serve/DeviceSpeed.h"
 #include "runtime/serve/Machine.h"
 #include "runtime/serve/TokenCost.h"
 
@@ -111,7 +112,8 @@ Options makeParser(const std::string &program, BenchOptions &options) {
       "fraction_of_read_bandwidth: bytes_per_token (weights that a token uses, "
       "experts as many as it is routed to, and the cache) times tokens/s, of "
       "the measured bandwidth; above 1 the model fits in the processor's "
-      "caches.");
+      "caches. On a GPU the bandwidth is that of a copy inside of it, and the "
+      "speed at which weights got there is compared with that of its link.");
   parser.integer("--prompt-tokens", "P", 1, 1 << 30, options.promptTokens,
                  "tokens of the prompt (default: 128, or what the context has "
                  "room for)");
@@ -133,6 +135,11 @@ struct Report {
   int threads;
   double bytesPerToken, prefillFraction, decodeFraction;
   uint64_t planBytes, peakBytes;
+  // Of a model on a GPU, in place of the machine and of the fraction of its
+  // peak.
+  std::string device;
+  DeviceSpeed deviceSpeed;
+  UploadRate upload;
 };
 
 Result<Report> measure(const Invocation &invocation,
@@ -159,7 +166,17 @@ Result<Report> measure(const Invocation &invocation,
     DSRT_TRY(measureOnce(**session, prompt, options.genTokens, invocation.begin,
                          report.measured));
   report.peakBytes = peakResidentBytes(); // before the machine's own buffers
-  report.machine = measureMachine((*session)->team());
+  Device &device = model.device();
+  if (device.isHost()) {
+    report.machine = measureMachine((*session)->team());
+  } else {
+    Result<DeviceSpeed> speed = measureDevice(device);
+    if (!speed.ok())
+      return speed.status();
+    report.device = device.name();
+    report.deviceSpeed = *speed;
+    report.upload = model.uploadRate();
+  }
 
   const Module &module = model.module();
   report.cost = tokenCost(module);
@@ -173,27 +190,49 @@ Result<Report> measure(const Invocation &invocation,
   report.prefillFraction = summarize(report.measured.prefill).median *
                            report.cost.operations /
                            report.machine.operationsPerSecond;
-  report.decodeFraction = summarize(report.measured.decode).median *
-                          report.bytesPerToken /
-                          report.machine.readBytesPerSecond;
+  report.decodeFraction =
+      summarize(report.measured.decode).median * report.bytesPerToken /
+      (device.isHost() ? report.machine.readBytesPerSecond
+                       : report.deviceSpeed.copyBytesPerSecond);
   return report;
+}
+
+double uploadSpeed(const Report &report) {
+  return static_cast<double>(report.upload.bytes) / report.upload.seconds;
+}
+
+nlohmann::ordered_json deviceJson(const Report &report) {
+  return {{"name", report.device},
+          {"link_gb_per_s", report.deviceSpeed.linkBytesPerSecond / 1e9},
+          {"copy_gb_per_s", report.deviceSpeed.copyBytesPerSecond / 1e9},
+          {"weight_bytes", report.upload.bytes},
+          {"weights_gb_per_s", uploadSpeed(report) / 1e9},
+          {"fraction_of_link",
+           uploadSpeed(report) / report.deviceSpeed.linkBytesPerSecond}};
 }
 
 std::string jsonText(const Report &report) {
   nlohmann::ordered_json json;
-  json["machine"] = {{"threads", report.threads},
-                     {"read_gb_per_s", report.machine.readBytesPerSecond / 1e9},
-                     {"bf16_gflops", report.machine.operationsPerSecond / 1e9},
-                     {"bf16_instruction", report.machine.instruction}};
+  if (report.device.empty())
+    json["machine"] = {
+        {"threads", report.threads},
+        {"read_gb_per_s", report.machine.readBytesPerSecond / 1e9},
+        {"bf16_gflops", report.machine.operationsPerSecond / 1e9},
+        {"bf16_instruction", report.machine.instruction}};
+  else
+    json["device"] = deviceJson(report);
   json["prefill"] = speedJson(report.measured.prefill);
   json["prefill"]["tokens"] = report.promptTokens;
   json["prefill"]["flops_per_token"] = report.cost.operations;
-  json["prefill"]["fraction_of_peak"] = report.prefillFraction;
+  if (report.device.empty())
+    json["prefill"]["fraction_of_peak"] = report.prefillFraction;
   json["decode"] = speedJson(report.measured.decode);
   json["decode"]["tokens"] = report.genTokens;
   json["decode"]["bytes_per_token"] = report.bytesPerToken;
   json["decode"]["experts_per_token"] = report.cost.expertsPerToken;
-  json["decode"]["fraction_of_read_bandwidth"] = report.decodeFraction;
+  json["decode"][report.device.empty() ? "fraction_of_read_bandwidth"
+                                       : "fraction_of_copy_bandwidth"] =
+      report.decodeFraction;
   json["start"] = {{"ready_s", report.measured.readySeconds},
                    {"first_token_s", report.measured.firstTokenSeconds}};
   json["memory"] = {{"plan_bytes", report.planBytes},
@@ -201,20 +240,37 @@ std::string jsonText(const Report &report) {
   return json.dump() + "\n";
 }
 
+std::string deviceText(const Report &report) {
+  return fmt::format(
+      "device   {}, {:.1f} GB/s copied inside, {:.1f} GB/s over the link\n"
+      "weights  {} copied at {:.1f} GB/s, {:.0f} % of the link\n",
+      report.device, report.deviceSpeed.copyBytesPerSecond / 1e9,
+      report.deviceSpeed.linkBytesPerSecond / 1e9,
+      formatBytes(static_cast<double>(report.upload.bytes)),
+      uploadSpeed(report) / 1e9,
+      100 * uploadSpeed(report) / report.deviceSpeed.linkBytesPerSecond);
+}
+
 std::string tableText(const Report &report) {
-  std::string text = fmt::format(
-      "machine  {:.1f} GB/s read, {:.0f} GFLOP/s ({}), {} threads\n",
-      report.machine.readBytesPerSecond / 1e9,
-      report.machine.operationsPerSecond / 1e9, report.machine.instruction,
-      report.threads);
+  const bool onHost = report.device.empty();
+  std::string text =
+      onHost
+          ? fmt::format(
+                "machine  {:.1f} GB/s read, {:.0f} GFLOP/s ({}), {} threads\n",
+                report.machine.readBytesPerSecond / 1e9,
+                report.machine.operationsPerSecond / 1e9,
+                report.machine.instruction, report.threads)
+          : deviceText(report);
   text += speedLine("prefill", report.measured.prefill);
-  text +=
-      fmt::format("{:>19.1f} % of the peak, {:.1f} MFLOP per token\n",
-                  100 * report.prefillFraction, report.cost.operations / 1e6);
+  if (onHost)
+    text +=
+        fmt::format("{:>19.1f} % of the peak, {:.1f} MFLOP per token\n",
+                    100 * report.prefillFraction, report.cost.operations / 1e6);
   text += speedLine("decode", report.measured.decode);
   text += fmt::format(
-      "{:>19.1f} % of the read bandwidth, {} per token{}\n",
-      100 * report.decodeFraction, formatBytes(report.bytesPerToken),
+      "{:>19.1f} % of the {} bandwidth, {} per token{}\n",
+      100 * report.decodeFraction, onHost ? "read" : "copy",
+      formatBytes(report.bytesPerToken),
       report.cost.expertsPerToken
           ? fmt::format(" with {} experts", report.cost.expertsPerToken)
           : "");

@@ -26,6 +26,8 @@ Result<int> runCheck(const Invocation &invocation) {
   }
   Model &model = invocation.model;
   const dsrt_module &tables = model.module().tables();
+  DSRT_TRY(model.openDevice(options.device()));
+  DSRT_TRY(model.loadCode());
   if (tables.weight_count > 0)
     DSRT_TRY(model.bindWeights(model.source(options.folder), reportProgress));
   int64_t count = 0;
@@ -33,8 +35,8 @@ Result<int> runCheck(const Invocation &invocation) {
     const dsrt_entry &entry = tables.entries[i];
     if (entry.arg_count > 0 || std::strcmp(entry.name, kPrepareEntry) == 0)
       continue;
-    DSRT_TRY(Session::runChecks(model.module(), model.weights(), entry,
-                                static_cast<int>(options.threads)));
+    DSRT_TRY(
+        Session::runChecks(model, entry, static_cast<int>(options.threads)));
     DSRT_TRY(print(fmt::format("{}: passed\n", entry.name)));
     ++count;
   }

@@ -161,6 +161,28 @@ std::string weightTable(const Module &module, bool all) {
   return text;
 }
 
+/// What a GPU must have for the model and the largest session, exactly.
+std::string devicePlan(const Module &module) {
+  Result<SessionPlan> session = SessionPlan::create(module, SessionOptions());
+  if (!session.ok())
+    return "";
+  const MemoryPlan plan(module, *session);
+  std::string text =
+      fmt::format("  on the device, with {} x {} tokens\n",
+                  session->limits.maxSequences, session->limits.context);
+  const std::pair<const char *, uint64_t> parts[] = {
+      {"weights", plan.weights},
+      {"derived weights", plan.derived},
+      {"scratch", plan.scratch},
+      {"workspace", plan.workspace},
+      {"caches", plan.caches},
+      {"arguments", plan.inputs},
+      {"in total", plan.modelBytes() + plan.sessionBytes()}};
+  for (const auto &[name, bytes] : parts)
+    text += fmt::format("    {:<20} {:>16} bytes\n", name, bytes);
+  return text;
+}
+
 std::string memoryPlan(const Module &module) {
   const dsrt_module &m = module.tables();
   std::string text = "\nmemory\n";
@@ -184,6 +206,8 @@ std::string memoryPlan(const Module &module) {
   Result<StepLimits> limits = readStepLimits(module);
   if (!limits.ok())
     return text;
+  if (module.forDevice())
+    return text + devicePlan(module);
   const double cache = static_cast<double>(token) *
                        static_cast<double>(limits->context) *
                        static_cast<double>(limits->maxSequences);

@@ -79,8 +79,9 @@ double measureRead(ThreadTeam &team) {
   const int64_t room = static_cast<int64_t>(availableMemory() / 4);
   const int64_t blocks =
       std::max<int64_t>(std::min(wanted, room) / blockBytes, 1);
-  Result<Memory> memory = Memory::reserve(
-      static_cast<uint64_t>(blocks * blockBytes), "measuring bandwidth");
+  Result<Memory> memory =
+      Memory::reserve(hostDevice(), static_cast<uint64_t>(blocks * blockBytes),
+                      "measuring bandwidth");
   if (!memory.ok())
     return 0;
   ReadWork work = {addUpPlain, static_cast<const char *>(memory->data())};

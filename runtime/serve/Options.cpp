@@ -102,6 +102,22 @@ void Options::choice(const char *name, std::vector<std::string> accepted,
       });
 }
 
+void Options::flagOrChoice(const char *name, const char *plain,
+                           std::vector<std::string> accepted,
+                           std::optional<std::string> &value,
+                           const char *helpText) {
+  std::string metavar = fmt::format("[={}]", fmt::join(accepted, "|"));
+  add(name, metavar.c_str(), helpText, false,
+      [name, plain, accepted, &value](const std::string &argument) {
+        value = argument.empty() ? plain : argument;
+        if (*value == plain || std::find(accepted.begin(), accepted.end(),
+                                         *value) != accepted.end())
+          return Status();
+        return error(DSRT_INVALID_ARGUMENT, "{}: expected one of {}, got '{}'",
+                     name, join(accepted), argument);
+      });
+}
+
 namespace {
 Status setInteger(const char *name, int64_t smallest, int64_t largest,
                   const std::string &argument, int64_t &value) {
@@ -167,8 +183,9 @@ Status Options::parse(const std::vector<std::string> &arguments) {
     }
     if (positionalValue && name.rfind('-', 0) != 0) {
       if (positionalValue->has_value())
-        return error(DSRT_INVALID_ARGUMENT, "expected one {}, got '{}' and '{}'",
-                     positionalName, **positionalValue, name);
+        return error(DSRT_INVALID_ARGUMENT,
+                     "expected one {}, got '{}' and '{}'", positionalName,
+                     **positionalValue, name);
       *positionalValue = name;
       continue;
     }
@@ -188,7 +205,8 @@ Status Options::parse(const std::vector<std::string> &arguments) {
           "there is no option '{}'; the options of this command are {}", name,
           join(names));
     }
-    if (!option->takesValue && inlineValue)
+    if (!option->takesValue && inlineValue &&
+        option->metavar.rfind("[=", 0) != 0)
       return error(DSRT_INVALID_ARGUMENT, "{}: takes no value, got '{}'", name,
                    value);
     if (option->takesValue && !inlineValue) {
@@ -212,7 +230,9 @@ std::string Options::helpText() const {
   std::string result =
       fmt::format("usage: {} {}\n\n{}\n\n", program, usage, wrap(text, 0, 80));
   for (const Option &option : options) {
-    std::string left = fmt::format("  {} {}", option.name, option.metavar);
+    const bool joined = option.metavar.rfind("[=", 0) == 0;
+    std::string left =
+        fmt::format("  {}{}{}", option.name, joined ? "" : " ", option.metavar);
     if (left.size() + 2 > column)
       left += '\n' + std::string(column, ' ');
     else

@@ -30,6 +30,11 @@ public:
               std::optional<std::string> &value, const char *help);
   void choice(const char *name, std::vector<std::string> accepted,
               std::string &value, const char *help);
+  /// A flag that may have a value: `plain` without one, as in --name; else one
+  /// of `accepted`, as in --name=VALUE.
+  void flagOrChoice(const char *name, const char *plain,
+                    std::vector<std::string> accepted,
+                    std::optional<std::string> &value, const char *help);
   void integer(const char *name, const char *metavar, int64_t smallest,
                int64_t largest, int64_t &value, const char *help);
   void integer(const char *name, const char *metavar, int64_t smallest,
@@ -47,7 +52,7 @@ public:
 private:
   struct Option {
     std::string name, metavar, help;
-    bool takesValue;
+    bool takesValue; // else it may have one where `metavar` begins with "[="
     std::function<Status(const std::string &)> set;
   };
   void add(const char *name, const char *metavar, const char *help,

@@ -26,12 +26,9 @@ public:
                                                const std::string &source);
 
   /// One per row. Of a stacked row: the address of a table of pointers, one per
-  /// stacked tensor. Null of a derived row, until it is set. Valid as long as
-  /// this object lives.
+  /// stacked tensor. Null of a derived row. Valid as long as this object
+  /// lives.
   const void *const *addresses() const { return rowAddresses.data(); }
-  void setDerived(uint64_t row, const void *address) {
-    rowAddresses[row] = address;
-  }
 
   /// What whoever runs the program may want to know; not errors.
   const std::vector<std::string> &notes() const { return messages; }

@@ -40,7 +40,8 @@ enum {
   DSRT_IO_ERROR = 7,         /* the system could not read or write */
   DSRT_EXPECTATION_FAILED = 8, /* a check inside of the model did not hold */
   DSRT_MODEL_FAILED = 9,     /* the model's own code returned an error */
-  DSRT_UNSUPPORTED = 10      /* this processor cannot run the model's code */
+  DSRT_UNSUPPORTED = 10,     /* this machine cannot run the model's code */
+  DSRT_DEVICE_FAILED = 11    /* a GPU or its driver reported an error */
 };
 
 /* The text of this thread's last failure, "" if there was none. Valid until the
@@ -56,6 +57,12 @@ typedef struct dsrt_model dsrt_model;
 /* Opens a shared object made by the compiler. Close it after its sessions. */
 dsrt_status dsrt_model_open(const char *path, dsrt_model **model);
 void dsrt_model_close(dsrt_model *model);
+
+/* Chooses where a model runs, before its weights are bound. A model compiled for
+ * GPUs: "auto" or "cuda" (the first GPU), "simulator", or the path of a driver
+ * library; without this call it is "auto". One compiled for the processor:
+ * "auto". */
+dsrt_status dsrt_model_open_device(dsrt_model *model, const char *device);
 
 /* Binds every weight of the model to the tensors of `source`: a checkpoint
  * folder, "seed:N" or "splat:X"; NULL is the source it was compiled from. */

@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
   check(model.bindWeights(model.source(std::nullopt)));
   SessionOptions options;
   options.threads = 2;
-  auto session = Session::create(model.module(), model.weights(), options);
+  auto session = Session::create(model, options);
   check(session.status());
   Result<int32_t> first = (*session)->addSequence();
   Result<int32_t> second = (*session)->addSequence();

@@ -73,7 +73,8 @@ struct strings {
   char tokens[9], positions[10], slots[6], block_table[12], cu_q_lens[10],
       cu_kv_lens[11], kv_total[9], logit_rows[11], hidden[7], logits[7],
       cache0[8], cache1[8], hidden0[9], embedding[26], kernel[12], experts[40],
-      shared[46], doubled[8];
+      shared[46], doubled[8], append[7], hidden_rows[12], scale[6], overrun[8],
+      check[14], location[23];
 };
 static const struct strings strings = {
     TOKENS_NAME,   "positions",
@@ -85,13 +86,21 @@ static const struct strings strings = {
     "hidden.0",    WEIGHT_KEY,
     "fake_hidden", "model.layers.0.mlp.experts.*.up.weight",
     "model.layers.0.mlp.shared_experts.up.weight",
-    "doubled"};
+    "doubled",     "append",
+    "hidden_rows", "scale",
+    "overrun",     "check_weights",
+    "fake.mlir:7:3 test.op"};
 #define NAME(field) ((int64_t)offsetof(struct strings, field))
 
 #define I32_1(field, bound)                                                    \
   {                                                                            \
     NAME(field), DSRT_I32, 1, {-1, 0, 0, 0}, { bound, 0, 0, 0 }                \
   }
+#ifdef FAKE_DEVICE
+#define KV_BOUND(bound) 0 /* it is not read */
+#else
+#define KV_BOUND(bound) bound
+#endif
 #define INPUTS(kv_bound)                                                       \
   {NAME(tokens), DSRT_I32, 1, {-1, 0, 0, 0}, {MAX_TOKENS, 0, 0, 0}},           \
       I32_1(positions, MAX_TOKENS), I32_1(slots, MAX_TOKENS),                  \
@@ -102,7 +111,7 @@ static const struct strings strings = {
        {MAX_SEQUENCES, PAGES, 0, 0}},                                          \
       I32_1(cu_q_lens, MAX_SEQUENCES + 1),                                     \
       I32_1(cu_kv_lens, MAX_SEQUENCES + 1),                                    \
-      {NAME(kv_total), DSRT_INDEX, 0, {0, 0, 0, 0}, {kv_bound, 0, 0, 0}},      \
+      {NAME(kv_total), DSRT_INDEX, 0, {0, 0, 0, 0}, {KV_BOUND(kv_bound), 0, 0, 0}},      \
       I32_1(logit_rows, MAX_TOKENS)
 #define CACHE(field)                                                           \
   {                                                                            \
@@ -127,6 +136,10 @@ static const dsrt_value mtp_results[] = {FLOATS(logits, V), FLOATS(hidden, H),
 
 enum { LOGITS_BYTES = MAX_TOKENS * V * 4, HIDDEN_BYTES = MAX_TOKENS * H * 4 };
 enum { WORKSPACE = LOGITS_BYTES + 2 * HIDDEN_BYTES };
+
+#ifdef FAKE_DEVICE
+#include "fake_device.h"
+#else
 
 struct rows {
   const dsrt_buffer *args, *cache;
@@ -248,6 +261,10 @@ static dsrt_status prepare(dsrt_call *call, const dsrt_buffer *args,
   results[0] = (dsrt_buffer){doubled, {H, 0, 0, 0}};
   return FAKE_PREPARE_STATUS;
 }
+#endif
+#endif
+
+#ifndef FAKE_REAL_VOCABULARY
 static const dsrt_value prepare_results[] = {
     {NAME(doubled), DSRT_F32, 1, {FAKE_DERIVED_SIZE, 0, 0, 0}, {H, 0, 0, 0}}};
 #endif
@@ -271,12 +288,20 @@ static const dsrt_weight weights[] = {
 #endif
 };
 static const dsrt_kernel kernels[] = {{NAME(kernel), 3}};
+#ifdef FAKE_DEVICE
+#define FAKE_TARGET "nvptx:" FAKE_CHIP
+static dsrt_image images[] = {{FAKE_CHIP, fake_ptx, 0, NULL, 0}};
+#define DEVICE_TABLES HIDDEN_BYTES, images, device_kernels, 1, DEVICE_KERNELS
+#else
+#define FAKE_TARGET "host:test"
+#define DEVICE_TABLES 0, NULL, NULL, 0, 0
+#endif
 static const int64_t eos_tokens[] = {31};
 
 static const dsrt_module module = {FAKE_MAGIC,
                                    FAKE_ABI_VERSION,
                                    "fake",
-                                   "host:test",
+                                   FAKE_TARGET,
                                    FAKE_SOURCE,
                                    (const char *)&strings,
                                    weights,
@@ -292,14 +317,13 @@ static const dsrt_module module = {FAKE_MAGIC,
                                    WORKSPACE,
                                    2,
                                    FAKE_FEATURES,
-                                   0,
-                                   NULL,
-                                   NULL,
-                                   0,
-                                   0};
+                                   DEVICE_TABLES};
 
 __attribute__((visibility("default"))) const dsrt_module *
 dsrt_module_query(uint32_t max_abi_version) {
   (void)max_abi_version;
+#ifdef FAKE_DEVICE
+  images[0].ptx_bytes = (uint64_t)(fake_ptx_end - fake_ptx) - FAKE_MISSING_NUL;
+#endif
   return &module;
 }

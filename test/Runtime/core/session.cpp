@@ -164,32 +164,33 @@ void checkRefusals(Session &session) {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    stop("usage: ds-test-session MODEL.so");
+  if (argc < 2 || argc > 4)
+    stop("usage: ds-test-session MODEL.so [DEVICE [STEPS]]");
   Result<Module> module = Module::open(argv[1]);
   check(module.status());
   Model model(std::move(*module));
+  DeviceOptions device;
+  if (argc > 2)
+    device.device = argv[2];
+  check(model.openDevice(device));
+  const int steps = argc > 3 ? std::atoi(argv[3]) : 2000;
   check(model.bindWeights(model.source(std::nullopt)));
   std::mt19937 random(1);
   for (int threads : {1, 3}) {
     SessionOptions options;
     options.threads = threads;
-    auto session = Session::create(model.module(), model.weights(), options);
+    auto session = Session::create(model, options);
     check(session.status());
-    runRandomSteps(**session, random, 2000);
+    runRandomSteps(**session, random, steps);
     checkRefusals(**session);
     // Everything was given back.
-    runRandomSteps(**session, random, 200);
+    runRandomSteps(**session, random, steps / 10);
   }
   SessionOptions tooLong;
   tooLong.context = 321;
-  expectFailure(
-      "long context",
-      Session::create(model.module(), model.weights(), tooLong).status());
+  expectFailure("long context", Session::create(model, tooLong).status());
   SessionOptions tooMany;
   tooMany.maxSequences = 5;
-  expectFailure(
-      "many sequences",
-      Session::create(model.module(), model.weights(), tooMany).status());
+  expectFailure("many sequences", Session::create(model, tooMany).status());
   return 0;
 }
