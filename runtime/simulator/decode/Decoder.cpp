@@ -339,9 +339,24 @@ void Decoder::resolveBase(Address &address, const OperandSyntax &operand) {
 
 Address Decoder::readAddress() {
   const OperandSyntax &operand = readOperand();
-  if (operand.kind != OperandSyntax::Kind::Address)
+  if (operand.kind != OperandSyntax::Kind::Address || !operand.elements.empty())
     fail(fmt::format("expected an address in brackets as operand of {}",
                      syntax.opcode));
+  return addressOf(operand);
+}
+
+Address Decoder::readTensorAddress() {
+  const OperandSyntax &operand = readOperand();
+  if (operand.kind != OperandSyntax::Kind::Address || operand.elements.empty())
+    fail(fmt::format("expected a tensor map and coordinates in brackets as "
+                     "operand of {}",
+                     syntax.opcode));
+  for (const OperandSyntax &coordinate : operand.elements)
+    instruction.list.push_back(sourceOf(coordinate, Type::S32));
+  return addressOf(operand);
+}
+
+Address Decoder::addressOf(const OperandSyntax &operand) {
   Address address;
   address.offset = operand.offset;
   if (!operand.name.empty())

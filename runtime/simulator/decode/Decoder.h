@@ -76,6 +76,8 @@ public:
   std::vector<Slot> readSourceList(Type type);
   std::vector<Slot> readDestinationList(Type type);
   Address readAddress();
+  /// [tensor map, {coordinates}], which become the instruction's list.
+  Address readTensorAddress();
   int64_t readImmediate();
   std::vector<CodeIndex> readTargets();
   const OperandSyntax &readOperand();
@@ -94,6 +96,7 @@ private:
   Slot destinationOf(const OperandSyntax &operand, Type type);
   RegisterInfo wideOf(const OperandSyntax &operand, Type type);
   Slot constantOf(const OperandSyntax &operand, Type type);
+  Address addressOf(const OperandSyntax &operand);
   void resolveBase(Address &address, const OperandSyntax &operand);
 
   const InstructionSyntax &syntax;

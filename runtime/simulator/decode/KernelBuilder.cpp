@@ -97,6 +97,7 @@ void KernelBuilder::buildInstruction(const InstructionSyntax &syntax) {
     decoder.unknownForm();
   decode(decoder);
   decoder.finish();
+  kernel.usesAsyncProxy |= decoder.instruction.usesAsyncProxy;
   kernel.code.push_back(std::move(decoder.instruction));
 }
 

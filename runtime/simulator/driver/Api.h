@@ -97,6 +97,15 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
                         void **parameters, void **extra);
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function,
                           void **parameters, void **extra);
+/// 'strides' begin with the second dimension.
+CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type,
+                                uint32_t rank, void *address,
+                                const uint64_t *sizes, const uint64_t *strides,
+                                const uint32_t *box, const uint32_t *steps,
+                                CUtensorMapInterleave interleave,
+                                CUtensorMapSwizzle swizzle,
+                                CUtensorMapL2promotion promotion,
+                                CUtensorMapFloatOOBfill fill);
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,7 @@ static const std::unordered_map<std::string_view, void *> &functions() {
       PLAIN(cuFuncSetAttribute),
       PLAIN(cuLaunchKernel),
       PLAIN(cuLaunchKernelEx),
+      PLAIN(cuTensorMapEncodeTiled),
   };
 #undef PLAIN
 #undef SECOND

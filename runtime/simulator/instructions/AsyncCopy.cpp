@@ -59,7 +59,7 @@ static Flow waitForCopies(Warp &warp, const Instruction &i, LaneMask active) {
         static_cast<int64_t>(copy.group) <
             static_cast<int64_t>(warp.copyGroups[copy.lane]) - i.immediate;
     if (done)
-      warp.endAsyncWrite(copy.to, copy.data.data(), copy.bytes);
+      warp.endAsyncWrite(copy);
     return done;
   };
   // In the order of issue: a later copy to the same bytes wins.
@@ -101,6 +101,8 @@ static void decodeAsync(Decoder &decoder) {
   Instruction &instruction = decoder.instruction;
   if (!decoder.take("async"))
     decoder.unknownForm();
+  if (decoder.take("bulk"))
+    return decodeBulkCopy(decoder);
   if (decoder.take("commit_group")) {
     instruction.execute = commitCopies;
   } else if (decoder.take("wait_group")) {

@@ -18,8 +18,12 @@ Flow dsrt::simulator::branchLanes(Warp &warp, const Instruction &i,
   return Flow::Jumped;
 }
 
-Flow dsrt::simulator::exitLanes(Warp &warp, const Instruction &,
+Flow dsrt::simulator::exitLanes(Warp &warp, const Instruction &i,
                                 LaneMask active) {
+  if (warp.products.arePending())
+    warp.fault(FaultKind::InvalidUse, i,
+               static_cast<unsigned>(__builtin_ctz(active)),
+               "expected wgmma.wait_group 0 before a thread ends");
   warp.exit(active);
   return Flow::Next;
 }

@@ -40,6 +40,7 @@ static OpcodeTable makeTable() {
   addAsyncCopies(table);
   addMbarriers(table);
   addMatrices(table);
+  addWarpgroupMatrices(table);
   return table;
 }
 

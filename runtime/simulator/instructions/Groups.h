@@ -29,6 +29,7 @@ void addAtomics(OpcodeTable &table);
 void addAsyncCopies(OpcodeTable &table);
 void addMbarriers(OpcodeTable &table);
 void addMatrices(OpcodeTable &table);
+void addWarpgroupMatrices(OpcodeTable &table);
 
 // Opcodes that several groups share: each decodes its types.
 void decodeIntegerArithmetic(Decoder &decoder, Type type);
@@ -36,6 +37,9 @@ void decodeFloatArithmetic(Decoder &decoder, Type type);
 void decodeHalfArithmetic(Decoder &decoder, Type type);
 /// ex2 and tanh of f16 and bf16; false for other types.
 bool decodeHalfFunction(Decoder &decoder, Type type);
+
+/// What follows cp.async.bulk.
+void decodeBulkCopy(Decoder &decoder);
 
 /// The sum of two f16 or bf16.
 uint16_t addRounded(Type format, uint16_t a, uint16_t b);

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/simulator/instructions/Fragment.h"
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
 #include "runtime/simulator/machine/Cta.h"
-#include "runtime/simulator/numeric/FastFormat.h"
 #include "runtime/simulator/numeric/FloatFormat.h"
 
 #include <array>
@@ -123,62 +123,10 @@ static void decodeMatrixAccess(Decoder &decoder) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// The number of each code of a format of 8 bits.
-struct NarrowNumbers {
-  explicit NarrowNumbers(Type type) {
-    for (unsigned code = 0; code < 256; ++code)
-      numbers[code] = toDouble(exactOf(formatOf(type), code));
-  }
-  double numbers[256];
-};
-
 /// 16 rows of A: left[row][k]. 8 columns of B: right[k][column].
 using Left = std::array<std::array<double, 32>, 16>;
 using Right = std::array<std::array<double, 8>, 32>;
 } // namespace
-
-/// Calls 'take' with k and the number of each value in the fragment register
-/// 'bits', whose first one is value 'first' of its row.
-template <typename F>
-static void unpackFragment(Type type, uint32_t bits, unsigned first, F take) {
-  static const NarrowNumbers e4m3(Type::E4M3), e5m2(Type::E5M2);
-  switch (type) {
-  case Type::E4M3:
-  case Type::E5M2: {
-    const double *numbers = type == Type::E4M3 ? e4m3.numbers : e5m2.numbers;
-    for (unsigned k = 0; k < 4; ++k)
-      take(first + k, numbers[bits >> (8 * k) & 0xff]);
-    return;
-  }
-  case Type::TF32: // the low bits do not count
-    return take(first, singleOfBits(bits & ~uint32_t(0x1fff)));
-  default:
-    for (unsigned k = 0; k < 2; ++k) {
-      auto code = static_cast<uint16_t>(bits >> (16 * k));
-      take(first + k,
-           type == Type::BF16 ? singleOfBfloat(code) : singleOfHalf(code));
-    }
-  }
-}
-
-/// Register q of a lane holds a quarter of the 16 bytes of row lane / 4, and
-/// registers go down the 'groups' of 8 rows first. Calls 'take' with row, k and
-/// value.
-template <typename F>
-static void gather(Warp &warp, const Slot *slots, unsigned groups,
-                   unsigned registers, Type type, F take) {
-  unsigned perRegister = 4 / sizeOf(type);
-  for (unsigned q = 0; q < registers; ++q) {
-    const auto *bits = warp.lanes<uint32_t>(slots[q]);
-    for (unsigned lane = 0; lane < kLanes; ++lane) {
-      unsigned row = lane / 4 + 8 * (q % groups);
-      unsigned first =
-          (lane % 4) * perRegister + 4 * perRegister * (q / groups);
-      unpackFragment(type, bits[lane], first,
-                     [&](unsigned k, double value) { take(row, k, value); });
-    }
-  }
-}
 
 /// list: 4 registers of D, those of A, those of B, 4 of C. Products are exact;
 /// the sum over k and C is that of doubles, rounded once.

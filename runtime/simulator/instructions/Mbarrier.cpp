@@ -6,9 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/simulator/instructions/Mbarrier.h"
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -32,9 +34,14 @@ constexpr int64_t kMaxBytes = (int64_t(1) << 20) - 1;
 class LockedBarrier {
 public:
   LockedBarrier(Warp &warp, const Instruction &i, unsigned lane)
-      : warp(warp), instruction(i), lane(lane),
-        address(warp.addressOf(i.address[0], lane)),
-        memory(warp.access(i, i.space, address, 8, Access::Update, lane)) {
+      : LockedBarrier(warp, i, lane, warp.addressOf(i.address[0], lane),
+                      warp.access(i, i.space,
+                                  warp.addressOf(i.address[0], lane), 8,
+                                  Access::Update, lane)) {}
+  LockedBarrier(Warp &warp, const Instruction &i, unsigned lane,
+                uint64_t address, uint8_t *memory)
+      : warp(warp), instruction(i), lane(lane), address(address),
+        memory(memory) {
     std::memcpy(&barrier, memory, sizeof barrier);
     if (barrier.magic != kMagic)
       fail("expected an initialized mbarrier");
@@ -43,6 +50,12 @@ public:
   void release(LaneMask lanes) {
     if (Races *races = warp.races())
       races->release(warp.agent(), lanes, clocks().arrived);
+  }
+  /// The same of the copies of the warp.
+  void releaseCopies() {
+    if (Races *races = warp.races())
+      races->release(races->copierOf(warp.agent()), kAllLanes,
+                     clocks().arrived);
   }
   /// A phase has been waited for.
   void acquire() {
@@ -115,9 +128,13 @@ static Flow initialize(Warp &warp, const Instruction &i, LaneMask active) {
                  fmt::format("expected 1 to {} arrivals, got {}", kMaxArrivals,
                              counts[lane]));
     Mbarrier barrier = {kMagic, 0, counts[lane], counts[lane], 0};
-    std::memcpy(warp.access(i, i.space, warp.addressOf(i.address[0], lane), 8,
-                            Access::Write, lane),
+    uint64_t address = warp.addressOf(i.address[0], lane);
+    std::memcpy(warp.access(i, i.space, address, 8, Access::Write, lane),
                 &barrier, sizeof barrier);
+    auto [cta, offset] =
+        warp.checkedPlace(i, address & ~kSharedWindow, 8, lane);
+    if (warp.cta.kernel().usesAsyncProxy)
+      warp.cta.cluster.async.newBarriers.push_back({&warp, lane, cta, offset});
   });
   warp.progressed = true;
   return Flow::Next;
@@ -205,6 +222,45 @@ static Flow testWait(Warp &warp, const Instruction &i, LaneMask active) {
   else
     warp.polls = true;
   return Flow::Next;
+}
+
+//===----------------------------------------------------------------------===//
+// Asynchronous work
+//===----------------------------------------------------------------------===//
+
+/// The barrier at a shared address, for a copy of the lane.
+static LockedBarrier lockForCopy(Warp &warp, const Instruction &i,
+                                 unsigned lane, uint64_t address) {
+  return LockedBarrier(warp, i, lane, address,
+                       warp.accessAsCopy(i, address, 8, Access::Update, lane));
+}
+
+void dsrt::simulator::checkAsyncBarrier(Warp &warp, const Instruction &i,
+                                        unsigned lane, uint64_t address) {
+  LockedBarrier locked = lockForCopy(warp, i, lane, address);
+  auto [cta, offset] = warp.checkedPlace(i, address, 8, lane);
+  for (const NewBarrier &barrier : warp.cta.cluster.async.newBarriers)
+    if (barrier.cta == cta && barrier.offset == offset)
+      locked.fail(fmt::format(
+          "expected fence.mbarrier_init or fence.proxy.async by thread {} of "
+          "CTA {} of the cluster, which initialized the mbarrier",
+          barrier.warp->index * kLanes + barrier.lane, barrier.warp->cta.rank));
+}
+
+void dsrt::simulator::countCopiedBytes(const BulkCopy &copy) {
+  LockedBarrier locked =
+      lockForCopy(*copy.warp, *copy.instruction, copy.lane, copy.barrier);
+  locked.releaseCopies();
+  locked.addBytes(-static_cast<int64_t>(copy.data.size()));
+}
+
+void dsrt::simulator::publishBarriers(Warp &warp, LaneMask threads) {
+  std::vector<NewBarrier> &barriers = warp.cta.cluster.async.newBarriers;
+  auto isPublished = [&](const NewBarrier &barrier) {
+    return barrier.warp == &warp && (threads >> barrier.lane & 1);
+  };
+  barriers.erase(std::remove_if(barriers.begin(), barriers.end(), isPublished),
+                 barriers.end());
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,14 +1,14 @@
 //===- Synchronize.cpp - Barriers and fences ------------------------------===//
 //
 // A warp that waits executes its barrier again until the phase that it waits
-// for has ended. Fences order nothing here: memory is accessed in the order of
-// the text.
+// for has ended. Fences order nothing here, since memory is accessed in the
+// order of the text; those between proxies are counted.
 //
 //===----------------------------------------------------------------------===//
 
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
-#include "runtime/simulator/machine/Cta.h"
+#include "runtime/simulator/instructions/Mbarrier.h"
 
 #include <fmt/format.h>
 
@@ -214,16 +214,34 @@ static void decodeMembar(Decoder &decoder) {
   decoder.instruction.execute = nothing;
 }
 
+/// What the threads have written to shared memory is known to asynchronous
+/// work.
+static Flow fenceProxy(Warp &warp, const Instruction &, LaneMask active) {
+  forLanes(active, [&](unsigned lane) { ++warp.proxyFences[lane]; });
+  publishBarriers(warp, active);
+  return Flow::Next;
+}
+
+static Flow fenceBarriers(Warp &warp, const Instruction &, LaneMask active) {
+  publishBarriers(warp, active);
+  return Flow::Next;
+}
+
 static void decodeFence(Decoder &decoder) {
   decoder.instruction.execute = nothing;
   if (decoder.take("proxy")) {
-    decoder.takeOneOf({"async", "alias"});
-    decoder.takeOneOf({"global", "shared::cta", "shared::cluster"}, 3);
+    bool async = decoder.takeOneOf({"async", "alias"}) == 0;
+    bool global =
+        async &&
+        decoder.takeOneOf({"global", "shared::cta", "shared::cluster"}, 3) == 0;
+    if (async && !global)
+      decoder.instruction.execute = fenceProxy;
     return;
   }
   if (decoder.take("mbarrier_init")) {
     if (!decoder.take("release") || !decoder.take("cluster"))
       decoder.unknownForm();
+    decoder.instruction.execute = fenceBarriers;
     return;
   }
   decoder.takeOneOf({"sc", "acq_rel", "acquire", "release"}, 4);

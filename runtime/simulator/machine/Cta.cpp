@@ -101,7 +101,8 @@ private:
 
 Cta::Cta(Cluster &cluster, unsigned rank, std::array<unsigned, 3> position)
     : cluster(cluster), rank(rank), position(position),
-      shared(cluster.launch.sharedBytes()),
+      shared(cluster.launch.sharedBytes(),
+             cluster.launch.kernel.usesAsyncProxy),
       liveThreads(static_cast<unsigned>(volume(cluster.launch.shape.block))) {
   for (unsigned first = 0; first < liveThreads; first += kLanes) {
     unsigned count = std::min(kLanes, liveThreads - first);
@@ -113,6 +114,7 @@ Cta::Cta(Cluster &cluster, unsigned rank, std::array<unsigned, 3> position)
       for (unsigned lane = 0; lane < kLanes; ++lane)
         warps.back()->lanes<uint32_t>(slot)[lane] = values.value(which, lane);
   }
+  warpgroups.resize(warps.size() / 4);
 }
 
 const Kernel &Cta::kernel() const { return cluster.launch.kernel; }
@@ -144,8 +146,17 @@ void Cta::threadsExited(unsigned count) {
 // Clusters
 //===----------------------------------------------------------------------===//
 
+/// One for each cluster, whichever thread runs it.
+static uint64_t seedOf(const Launch &launch,
+                       const std::array<unsigned, 3> &position) {
+  uint64_t seed = launch.settings.seed;
+  for (unsigned coordinate : position)
+    seed = seed * 0x9e3779b97f4a7c15 + coordinate;
+  return seed;
+}
+
 Cluster::Cluster(Launch &launch, std::array<unsigned, 3> position)
-    : launch(launch) {
+    : launch(launch), async(*this, seedOf(launch, position)) {
   const std::array<unsigned, 3> &size = launch.shape.cluster;
   for (unsigned rank = 0; rank < volume(size); ++rank)
     ctas.push_back(std::make_unique<Cta>(
@@ -189,6 +200,7 @@ Cluster::Status Cluster::run() {
       progressed |= warp->progressed;
     }
   }
+  progressed |= async.advance(/*idle=*/!progressed && !running, /*last=*/!live);
   if (progressed)
     launch.progress.fetch_add(1, std::memory_order_relaxed);
   if (!live)

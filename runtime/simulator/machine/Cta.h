@@ -9,7 +9,9 @@
 #define DSRT_SIMULATOR_MACHINE_CTA_H
 
 #include "runtime/simulator/machine/AddressSpace.h"
+#include "runtime/simulator/machine/AsyncWork.h"
 #include "runtime/simulator/machine/Counts.h"
+#include "runtime/simulator/machine/ProxyState.h"
 #include "runtime/simulator/machine/Warp.h"
 
 #include <array>
@@ -34,10 +36,12 @@ struct NamedBarrier {
 
 class SharedMemory {
 public:
-  explicit SharedMemory(uint64_t size) : bytes(size), written(size) {}
+  SharedMemory(uint64_t size, bool usesAsyncProxy)
+      : bytes(size), written(size), proxy(usesAsyncProxy ? size : 0) {}
 
   std::vector<uint8_t> bytes; // from kSharedBase on
   InitializedBytes written;
+  ProxyState proxy;
 };
 
 class Cta {
@@ -57,6 +61,7 @@ public:
   SharedMemory shared;
   std::array<NamedBarrier, 16> barriers;
   std::vector<std::unique_ptr<Warp>> warps;
+  std::vector<Warpgroup> warpgroups;
   unsigned liveThreads;
 };
 
@@ -80,6 +85,7 @@ public:
   NamedBarrier barrier;
   Counts counts;
   std::unique_ptr<Races> races;
+  AsyncWork async;
 
 private:
   [[noreturn]] void deadlock() const;

@@ -93,6 +93,7 @@ struct Instruction {
   std::vector<CodeIndex> targets;
   CodeIndex reconverge = kNoTarget;
   bool exits = false;
+  bool usesAsyncProxy = false; // a bulk copy or a wgmma
 
   // The text.
   unsigned line = 0;
@@ -154,9 +155,10 @@ struct Kernel {
   /// The register file of a warp that starts: constants are in their slots.
   std::vector<uint8_t> registers;
   std::vector<std::pair<SpecialRegister, Slot>> specials;
-  uint64_t sharedBytes = 0; // declared in the text
-  uint64_t localBytes = 0;  // of a thread
-  unsigned sharedUnit = 16; // bytes of the least access to shared memory
+  uint64_t sharedBytes = 0;    // declared in the text
+  uint64_t localBytes = 0;     // of a thread
+  unsigned sharedUnit = 16;    // bytes of the least access to shared memory
+  bool usesAsyncProxy = false; // some instruction does
   std::optional<std::array<unsigned, 3>> maxThreads;
   std::optional<std::array<unsigned, 3>> requiredThreads;
   std::optional<std::array<unsigned, 3>> clusterSize;

@@ -25,6 +25,7 @@ Warp::Warp(Cta &cta, unsigned index, LaneMask lanes)
     throw std::bad_alloc();
   std::copy(kernel.registers.begin(), kernel.registers.end(), registers.get());
   local.resize(kernel.localBytes * kLanes);
+  proxyFences.fill(1);
   stack.push_back({0, static_cast<CodeIndex>(code.size()), lanes});
 }
 
@@ -55,6 +56,8 @@ Warp::Status Warp::run(unsigned budget) {
     ++counts[Count::WarpInstructions];
     counts[Count::LaneInstructions] +=
         static_cast<unsigned>(__builtin_popcount(active));
+    if (products.areOpen() && !instruction.usesAsyncProxy)
+      products.watch(*this, instruction);
     switch (instruction.execute(*this, instruction, active)) {
     case Flow::Next:
       ++path.next;

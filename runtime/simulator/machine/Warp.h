@@ -11,7 +11,9 @@
 #include "runtime/simulator/machine/DeviceMemory.h"
 #include "runtime/simulator/machine/Fault.h"
 #include "runtime/simulator/machine/Program.h"
+#include "runtime/simulator/machine/ProxyState.h"
 #include "runtime/simulator/machine/Races.h"
+#include "runtime/simulator/machine/Warpgroup.h"
 
 namespace dsrt::simulator {
 
@@ -100,7 +102,24 @@ public:
   /// between the bytes count as not written. Returns their offset.
   uint64_t beginAsyncWrite(const Instruction &instruction, uint64_t address,
                            unsigned bytes, unsigned lane);
-  void endAsyncWrite(uint64_t offset, const uint8_t *data, unsigned bytes);
+  void endAsyncWrite(const AsyncCopy &copy);
+
+  /// Bytes of the shared memory of a CTA of the cluster, which an address of
+  /// any length lies in as a whole.
+  struct SharedPlace {
+    Cta *cta;
+    uint64_t offset;
+  };
+  SharedPlace checkedPlace(const Instruction &instruction, uint64_t address,
+                           uint64_t bytes, unsigned lane);
+  /// The memory behind a shared address for an access by the lane's copies.
+  uint8_t *accessAsCopy(const Instruction &instruction, uint64_t address,
+                        unsigned bytes, Access kind, unsigned lane) {
+    return accessShared(instruction, address, bytes, kind, lane,
+                        /*copies=*/true);
+  }
+  /// The lane as a writer of shared memory.
+  FenceTag fenceTag(unsigned lane) const;
 
   /// A fault if accesses to shared memory of a CTA of the cluster are not
   /// ordered after others to the same bytes. 'agent' makes them.
@@ -153,6 +172,11 @@ public:
   /// What cp.async has begun, and how many groups each lane has committed.
   std::vector<AsyncCopy> copies;
   std::array<uint64_t, kLanes> copyGroups = {};
+  /// The groups of bulk copies that each lane has committed.
+  std::array<uint64_t, kLanes> bulkGroups = {};
+  /// 1 + the fences of the asynchronous proxy that each lane has executed.
+  std::array<uint32_t, kLanes> proxyFences;
+  WarpProducts products;
 
 private:
   struct Path {

@@ -153,6 +153,24 @@ bool Warp::accessGlobalLanes(LaneAddresses &addresses, unsigned bytes,
   return true;
 }
 
+/// Notes who writes the bytes of shared memory; false if asynchronous work is
+/// still to use some of them.
+static bool noteWriters(const Warp &warp, const Request &request) {
+  ProxyState &proxy = warp.cta.shared.proxy;
+  bool free = true;
+  forLanes(request.active, [&](unsigned lane) {
+    free &=
+        !proxy.isInFlight(request.addresses[lane] - kSharedBase, request.bytes);
+  });
+  if (!free)
+    return false;
+  forLanes(request.active, [&](unsigned lane) {
+    proxy.setWriter(request.addresses[lane] - kSharedBase, request.bytes,
+                    warp.fenceTag(lane));
+  });
+  return true;
+}
+
 bool Warp::accessSharedLanes(const Instruction &instruction,
                              LaneAddresses &addresses, unsigned bytes,
                              Access kind, LaneMask active) {
@@ -164,8 +182,11 @@ bool Warp::accessSharedLanes(const Instruction &instruction,
   if (kind != Access::Write &&
       !request.isInitialized(shared.written, kSharedBase))
     return false;
-  if (kind != Access::Read)
+  if (kind != Access::Read) {
+    if (shared.proxy.isKept() && !noteWriters(*this, request))
+      return false;
     request.initialize(shared.written, kSharedBase);
+  }
   Counts &counts = cta.cluster.counts;
   counts[kind == Access::Read ? Count::SharedBytesRead
                               : Count::SharedBytesWritten] += request.total();

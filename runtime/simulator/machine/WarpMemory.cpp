@@ -49,9 +49,9 @@ uint8_t *Warp::access(const Instruction &instruction, Space space,
   return accessGlobal(instruction, address, bytes, kind, lane);
 }
 
-uint8_t *Warp::accessShared(const Instruction &instruction, uint64_t address,
-                            unsigned bytes, Access kind, unsigned lane,
-                            bool copies) {
+Warp::SharedPlace Warp::checkedPlace(const Instruction &instruction,
+                                     uint64_t address, uint64_t bytes,
+                                     unsigned lane) {
   uint64_t rank = address >> kSharedRankShift;
   uint64_t offset = (address & kSharedOffsetMask) - kSharedBase;
   const std::vector<std::unique_ptr<Cta>> &ctas = cta.cluster.ctas;
@@ -59,25 +59,43 @@ uint8_t *Warp::accessShared(const Instruction &instruction, uint64_t address,
     fault(FaultKind::IllegalAddress, instruction, lane,
           fmt::format("expected an address of shared memory, got 0x{:x}",
                       address));
-  SharedMemory &shared = rank ? ctas[rank - 1]->shared : cta.shared;
-  uint64_t size = shared.bytes.size();
+  Cta &owner = rank ? *ctas[rank - 1] : cta;
+  uint64_t size = owner.shared.bytes.size();
   if (offset > size || bytes > size - offset)
     fault(FaultKind::IllegalAddress, instruction, lane,
           fmt::format("expected an address inside of the {} bytes of shared "
                       "memory, got {} bytes at byte {}",
                       size, bytes, static_cast<int64_t>(offset)));
+  return {&owner, offset};
+}
+
+FenceTag Warp::fenceTag(unsigned lane) const {
+  return FenceTag(cta.rank, index, lane, proxyFences[lane]);
+}
+
+uint8_t *Warp::accessShared(const Instruction &instruction, uint64_t address,
+                            unsigned bytes, Access kind, unsigned lane,
+                            bool copies) {
+  auto [owner, offset] = checkedPlace(instruction, address, bytes, lane);
+  SharedMemory &shared = owner->shared;
+  const AsyncWork &async = cta.cluster.async;
   if (kind != Access::Write && !shared.written.areSet(offset, bytes))
     fault(FaultKind::InvalidUse, instruction, lane,
-          fmt::format("expected shared memory that was written, by a copy that "
-                      "was waited for, got {} bytes at byte {} that were not",
-                      bytes, offset));
-  if (kind != Access::Read)
+          async.describeUnwritten(*owner, offset, bytes));
+  if (kind != Access::Read) {
     shared.written.set(offset, bytes);
+    if (shared.proxy.isKept()) {
+      if (shared.proxy.isInFlight(offset, bytes))
+        fault(FaultKind::InvalidUse, instruction, lane,
+              async.describeInFlight(*owner, offset, bytes));
+      shared.proxy.setWriter(offset, bytes, fenceTag(lane));
+    }
+  }
   LaneAddresses offsets;
   offsets[lane] = offset;
   unsigned by = copies && races() ? races()->copierOf(agent()) : agent();
-  checkRaces(instruction, by, rank ? static_cast<unsigned>(rank - 1) : cta.rank,
-             offsets, bytes, LaneMask(1) << lane, raceKind(kind));
+  checkRaces(instruction, by, owner->rank, offsets, bytes, LaneMask(1) << lane,
+             raceKind(kind));
   return shared.bytes.data() + offset;
 }
 
@@ -211,7 +229,11 @@ uint64_t Warp::beginAsyncWrite(const Instruction &instruction, uint64_t address,
   return offset;
 }
 
-void Warp::endAsyncWrite(uint64_t offset, const uint8_t *data, unsigned bytes) {
-  std::copy(data, data + bytes, cta.shared.bytes.data() + offset);
-  cta.shared.written.set(offset, bytes);
+void Warp::endAsyncWrite(const AsyncCopy &copy) {
+  SharedMemory &shared = cta.shared;
+  std::copy(copy.data.data(), copy.data.data() + copy.bytes,
+            shared.bytes.data() + copy.to);
+  shared.written.set(copy.to, copy.bytes);
+  if (shared.proxy.isKept())
+    shared.proxy.setWriter(copy.to, copy.bytes, fenceTag(copy.lane));
 }

@@ -63,7 +63,8 @@ namespace dsrt::test {
   F(cuFuncGetAttribute)                                                        \
   F(cuFuncSetAttribute)                                                        \
   F(cuLaunchKernel)                                                            \
-  F(cuLaunchKernelEx)
+  F(cuLaunchKernelEx)                                                          \
+  F(cuTensorMapEncodeTiled)
 
 /// The driver's functions under their names.
 struct Driver {
@@ -139,6 +140,8 @@ void testWarps(const std::string &folder);
 void testMatrices(const std::string &folder);
 void testRaces(const std::string &folder);
 void testSpeed();
+void testTensors(const std::string &folder);
+void testWarpgroups();
 
 } // namespace dsrt::test
 

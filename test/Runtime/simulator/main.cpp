@@ -10,6 +10,8 @@
 // ds-test-simulator matrices FOLDER    copies, mbarriers and matrices
 // ds-test-simulator races FOLDER       accesses that nothing orders
 // ds-test-simulator speed              instructions per second
+// ds-test-simulator tensors FOLDER     tensor maps and bulk copies
+// ds-test-simulator warpgroups         products of warpgroups
 //
 // Each prints a line per case. What is no fault, no forgotten wait and no
 // function that a GPU approximates should also hold on a GPU; none has been
@@ -51,6 +53,10 @@ int main(int argc, char **argv) {
     testRaces(folder);
   else if (command == "speed")
     testSpeed();
+  else if (command == "tensors" && !folder.empty())
+    testTensors(folder);
+  else if (command == "warpgroups")
+    testWarpgroups();
   else {
     fmt::print(stderr, "ds-test-simulator: error: unknown command '{}'\n",
                command);

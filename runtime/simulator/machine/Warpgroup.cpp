@@ -1,0 +1,144 @@
+//===- Warpgroup.cpp - wgmma between issue and wait -----------------------===//
+//
+// Registers are told apart by their slots, which begin at multiples of 64
+// bytes of the register file.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/simulator/machine/Warpgroup.h"
+#include "runtime/simulator/machine/Cta.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+using namespace dsrt::simulator;
+
+static size_t indexOf(Slot slot) { return slot / 64; }
+
+void WarpProducts::watch(const Warp &warp, const Instruction &i) {
+  auto touch = [&](Slot slot) {
+    if (slot == kNoSlot)
+      return;
+    Use &use = uses[indexOf(slot)];
+    if (use == Read || use == Written)
+      warp.fault(FaultKind::InvalidUse, i, 0,
+                 fmt::format("uses a register that the wgmma in line {} is "
+                             "still to {}",
+                             ownerOf(slot).line,
+                             use == Read ? "read" : "write"));
+    use = Touched;
+  };
+  for (Slot slot : i.operand)
+    touch(slot);
+  for (Slot slot : i.list)
+    touch(slot);
+  for (const Address &address : i.address)
+    touch(address.base);
+}
+
+/// The instruction of the last product that has the register.
+const Instruction &WarpProducts::ownerOf(Slot slot) const {
+  for (auto product = pending.rbegin(); product != pending.rend(); ++product) {
+    const std::vector<Slot> &list = product->instruction->list;
+    if (std::find(list.begin(), list.end(), slot) != list.end())
+      return *product->instruction;
+  }
+  return *pending.back().instruction;
+}
+
+void WarpProducts::fence(size_t registers) {
+  fenced = true;
+  uses.resize(registers);
+  for (Use &use : uses)
+    if (use == Touched)
+      use = Free;
+}
+
+/// The registers of the result, which may be those of earlier products only if
+/// it is the whole result of each.
+void WarpProducts::checkResults(const Warp &warp, const Product &product) {
+  const Instruction &i = *product.instruction;
+  for (const Product &other : pending) {
+    const std::vector<Slot> &list = other.instruction->list;
+    if (other.results == product.results &&
+        std::equal(list.begin(), list.begin() + other.results, i.list.begin()))
+      continue;
+    for (size_t k = 0; k < product.results; ++k)
+      if (std::find(list.begin(), list.end(), i.list[k]) != list.end())
+        warp.fault(FaultKind::InvalidUse, i, 0,
+                   fmt::format("expected a wait for the wgmma in line {}, of "
+                               "which this one uses some registers",
+                               other.instruction->line));
+  }
+}
+
+void WarpProducts::issue(const Warp &warp, const Product &product) {
+  const Instruction &i = *product.instruction;
+  if (!fenced)
+    warp.fault(FaultKind::InvalidUse, i, 0,
+               "expected wgmma.fence before the first wgmma after a wait");
+  for (size_t k = 0; k < i.list.size(); ++k) {
+    Use use = uses[indexOf(i.list[k])];
+    if (use == Touched)
+      warp.fault(FaultKind::InvalidUse, i, 0,
+                 fmt::format("expected wgmma.fence between the last use of "
+                             "register {} of the {} and this",
+                             k < product.results ? k : k - product.results,
+                             k < product.results ? "result" : "left matrix"));
+    if (use == Written && k >= product.results)
+      warp.fault(FaultKind::InvalidUse, i, 0,
+                 fmt::format("reads a register that the wgmma in line {} is "
+                             "still to write",
+                             ownerOf(i.list[k]).line));
+  }
+  checkResults(warp, product);
+  pending.push_back(product);
+  mark(product);
+}
+
+void WarpProducts::mark(const Product &product) {
+  const std::vector<Slot> &list = product.instruction->list;
+  for (size_t k = 0; k < list.size(); ++k)
+    uses[indexOf(list[k])] = k < product.results ? Written : Read;
+}
+
+std::vector<Product> WarpProducts::takeDone(uint64_t rest) {
+  uint64_t end = group - std::min(group, rest);
+  auto middle =
+      std::find_if(pending.begin(), pending.end(), [&](const Product &product) {
+        return product.group >= end;
+      });
+  std::vector<Product> done(pending.begin(), middle);
+  pending.erase(pending.begin(), middle);
+  for (const Product &product : done)
+    for (Slot slot : product.instruction->list)
+      uses[indexOf(slot)] = Free;
+  for (const Product &product : pending)
+    mark(product);
+  fenced = !pending.empty();
+  return done;
+}
+
+//===----------------------------------------------------------------------===//
+// Warpgroups
+//===----------------------------------------------------------------------===//
+
+void Warpgroup::issue(const Warp &warp, const Product &product) {
+  uint64_t number = counts[warp.index % 4]++;
+  if (number - first == open.size()) {
+    open.push_back({product, 1});
+    return;
+  }
+  Issued &issued = open[number - first];
+  const Product &other = issued.product;
+  if (product.instruction != other.instruction || product.left != other.left ||
+      product.right != other.right || product.accumulates != other.accumulates)
+    warp.fault(FaultKind::InvalidUse, *product.instruction, 0,
+               fmt::format("expected the wgmma, with the descriptors, of the "
+                           "other warps of the warpgroup, in line {}",
+                           other.instruction->line));
+  if (++issued.warps < counts.size())
+    return;
+  open.pop_front(); // the warps come to each product in turn
+  ++first;
+}
