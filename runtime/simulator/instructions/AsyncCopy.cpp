@@ -23,6 +23,7 @@ static Flow copyAsync(Warp &warp, const Instruction &i, LaneMask active) {
   forLanes(active, [&](unsigned lane) {
     unsigned read = sizes ? std::min(sizes[lane], bytes) : bytes;
     AsyncCopy copy;
+    copy.instruction = &i;
     copy.lane = lane;
     copy.group = warp.copyGroups[lane];
     copy.bytes = bytes;

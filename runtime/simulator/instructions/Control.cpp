@@ -6,7 +6,7 @@
 
 #include "runtime/simulator/instructions/Control.h"
 #include "runtime/simulator/instructions/Groups.h"
-#include "runtime/simulator/machine/Warp.h"
+#include "runtime/simulator/machine/Cta.h"
 
 #include <fmt/format.h>
 
@@ -25,6 +25,14 @@ Flow dsrt::simulator::exitLanes(Warp &warp, const Instruction &i,
                static_cast<unsigned>(__builtin_ctz(active)),
                "expected wgmma.wait_group 0 before a thread ends");
   warp.exit(active);
+  if (warp.cta.liveThreads == 0)
+    for (const Warpgroup &group : warp.cta.warpgroups)
+      if (!group.open.empty())
+        warp.fault(FaultKind::InvalidUse, i,
+                   static_cast<unsigned>(__builtin_ctz(active)),
+                   fmt::format("expected all warps of the warpgroup to execute "
+                               "the wgmma in line {}",
+                               group.open[0].product.instruction->line));
   return Flow::Next;
 }
 

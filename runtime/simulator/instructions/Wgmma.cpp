@@ -224,13 +224,20 @@ static void forNumbers(const Warp &warp, const SharedMatrix &matrix,
       });
 }
 
-/// sums[n] = sum over k of row[k] * right[k][n].
+/// sums[n] = sum over k of row[k] * right[k][n], in ascending order. The depth
+/// is a multiple of 4.
 static void multiplyRow(const double *row, const double *right, unsigned depth,
                         unsigned columns, double *sums) {
   std::fill(sums, sums + columns, 0.0);
-  for (unsigned k = 0; k < depth; ++k)
-    for (unsigned n = 0; n < columns; ++n)
-      sums[n] += row[k] * right[k * columns + n];
+  for (unsigned k = 0; k < depth; k += 4) {
+    const double *b = right + k * columns;
+    for (unsigned n = 0; n < columns; ++n) {
+      double sum = sums[n] + row[k] * b[n];
+      sum += row[k + 1] * b[columns + n];
+      sum += row[k + 2] * b[2 * columns + n];
+      sums[n] = sum + row[k + 3] * b[3 * columns + n];
+    }
+  }
 }
 
 static void compute(Warp &warp, const Product &product) {

@@ -57,14 +57,28 @@ void AsyncWork::checkRead(Warp &warp, const Instruction &i, unsigned lane,
   });
 }
 
+/// The instruction of a cp.async of a CTA that is still to write the bytes;
+/// null if there is none.
+static const Instruction *findAsyncCopy(const Cta &cta, uint64_t offset,
+                                        uint64_t bytes) {
+  for (const std::unique_ptr<Warp> &warp : cta.warps)
+    for (const AsyncCopy &copy : warp->copies)
+      if (copy.to < offset + bytes && offset < copy.to + copy.bytes)
+        return copy.instruction;
+  return nullptr;
+}
+
 std::string AsyncWork::describeUnwritten(const Cta &cta, uint64_t offset,
                                          uint64_t bytes) const {
+  const Instruction *writer = findAsyncCopy(cta, offset, bytes);
   if (const BulkCopy *copy = find(cta, offset, bytes, /*writes=*/true))
+    writer = copy->instruction;
+  if (writer)
     return fmt::format("reads {} bytes at byte {} of shared memory that the "
                        "copy in line {} is still to write",
-                       bytes, offset, copy->instruction->line);
-  return fmt::format("expected shared memory that was written, by a copy that "
-                     "was waited for, got {} bytes at byte {} that were not",
+                       bytes, offset, writer->line);
+  return fmt::format("expected shared memory that was written, got {} bytes at "
+                     "byte {} that were not",
                      bytes, offset);
 }
 

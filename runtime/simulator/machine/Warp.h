@@ -35,6 +35,7 @@ constexpr Races::Kind raceKind(Access kind) {
 /// A cp.async of one lane: read when it is issued, written when it is waited
 /// for.
 struct AsyncCopy {
+  const Instruction *instruction;
   unsigned lane;
   uint64_t group;
   unsigned bytes;

@@ -234,6 +234,7 @@ void Warp::endAsyncWrite(const AsyncCopy &copy) {
   std::copy(copy.data.data(), copy.data.data() + copy.bytes,
             shared.bytes.data() + copy.to);
   shared.written.set(copy.to, copy.bytes);
+  cta.cluster.counts[Count::AsyncBytes] += copy.bytes;
   if (shared.proxy.isKept())
     shared.proxy.setWriter(copy.to, copy.bytes, fenceTag(copy.lane));
 }

@@ -168,7 +168,7 @@ void testFaults(const std::string &folder) {
   run("end before a bulk copy has come", "load", 4);
   run("mbarrier without a fence", "barrier", 0);
   run("bulk copy of 24 bytes", "barrier", 24);
-  run("bulk copy to a misaligned address", "barrier", 72);
+  run("bulk copy to a misaligned address", "barrier", 8 * 256 + 64);
   run("store without a proxy fence", "store", 0, 16);
   run("store that is waited for", "store", 1, 16);
   run("write below a store", "store", 2, 16);
@@ -184,6 +184,7 @@ void testFaults(const std::string &folder) {
   run("warps with different products", "product", 32, 128);
   run("matrix in the middle of a pattern", "product", 64, 128);
   run("end before a product", "product", 128, 128);
+  run("product of three warps of four", "product", 256, 128);
   run("product of three warps", "product", 0, 96);
   testTexts();
   testDamage(readFile(folder + "/faults.ptx"));
