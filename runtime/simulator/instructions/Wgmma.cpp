@@ -226,8 +226,9 @@ static void forNumbers(const Warp &warp, const SharedMatrix &matrix,
 
 /// sums[n] = sum over k of row[k] * right[k][n], in ascending order. The depth
 /// is a multiple of 4.
-static void multiplyRow(const double *row, const double *right, unsigned depth,
-                        unsigned columns, double *sums) {
+__attribute__((always_inline)) static inline void
+multiplyRow(const double *row, const double *right, unsigned depth,
+            unsigned columns, double *sums) {
   std::fill(sums, sums + columns, 0.0);
   for (unsigned k = 0; k < depth; k += 4) {
     const double *b = right + k * columns;
@@ -238,6 +239,32 @@ static void multiplyRow(const double *row, const double *right, unsigned depth,
       sums[n] = sum + row[k + 3] * b[3 * columns + n];
     }
   }
+}
+
+using RowFunction = void (*)(const double *, const double *, unsigned, unsigned,
+                             double *);
+
+#if defined(__x86_64__)
+__attribute__((target("arch=x86-64-v3"))) static void
+multiplyRowInVectors(const double *row, const double *right, unsigned depth,
+                     unsigned columns, double *sums) {
+  multiplyRow(row, right, depth, columns, sums);
+}
+#endif
+
+static void multiplyRowPlainly(const double *row, const double *right,
+                               unsigned depth, unsigned columns, double *sums) {
+  multiplyRow(row, right, depth, columns, sums);
+}
+
+/// The form that this processor can run.
+static RowFunction rowFunction() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v3"))
+    return multiplyRowInVectors;
+#endif
+  return multiplyRowPlainly;
 }
 
 static void compute(Warp &warp, const Product &product) {
@@ -263,9 +290,10 @@ static void compute(Warp &warp, const Product &product) {
              });
   bool negates =
       ((i.variant & kNegatesLeft) != 0) != ((i.variant & kNegatesRight) != 0);
+  static const RowFunction multiply = rowFunction();
   for (unsigned row = 0; row < 16; ++row) {
     std::array<double, 256> sums;
-    multiplyRow(left[row].data(), right.data(), depth, columns, sums.data());
+    multiply(left[row].data(), right.data(), depth, columns, sums.data());
     for (unsigned n = 0; n < columns; ++n) {
       Slot slot = i.list[n / 8 * 4 + row / 8 * 2 + n % 2];
       float &result = warp.lanes<float>(slot)[row % 8 * 4 + n % 8 / 2];
@@ -392,7 +420,7 @@ static void decodeWgmma(Decoder &decoder) {
     decoder.unknownForm();
   if (kind == 0)
     return decodeProduct(decoder);
-  const Handler handlers[] = {fence, commit, fastest<wait>()};
+  constexpr Handler handlers[] = {fence, commit, wait};
   instruction.execute = handlers[kind - 1];
   if (kind != 3)
     return;
