@@ -60,7 +60,8 @@ static llvm::Error execute(StringRef program, ArrayRef<std::string> arguments,
 llvm::Expected<TensorMap> verification::runHost(ModuleOp module,
                                                 const ArtifactOptions &artifact,
                                                 const std::string &weights,
-                                                const StepTokens &tokens) {
+                                                const StepTokens &tokens,
+                                                StringRef device) {
   SmallString<128> folder;
   if (std::error_code code =
           llvm::sys::fs::createUniqueDirectory("ds-verify", folder))
@@ -85,6 +86,8 @@ llvm::Expected<TensorMap> verification::runHost(ModuleOp module,
       "steps",      "--prompt-ids",    join(tokens.prompt),
       "--next-ids", join(tokens.next), "-o",
       output};
+  if (!device.empty())
+    arguments.push_back(("--device=" + device).str());
   if (!weights.empty())
     arguments.insert(arguments.end(), {"--model", weights});
   if (llvm::Error error = execute(program, arguments, inFolder("log")))

@@ -20,11 +20,11 @@ llvm::Expected<OwningOpRef<ModuleOp>>
 lowerToLLVM(ModuleOp module, const Stage &stage, const CompileOptions &options);
 
 /// What runReference returns, by the code of a module of stage llvm.
-/// `weights` may be empty: where the module says.
-llvm::Expected<reference::TensorMap> runHost(ModuleOp module,
-                                             const ArtifactOptions &artifact,
-                                             const std::string &weights,
-                                             const StepTokens &tokens);
+/// `weights` may be empty: where the module says. So may `device`, which is
+/// what the program is told with --device.
+llvm::Expected<reference::TensorMap>
+runHost(ModuleOp module, const ArtifactOptions &artifact,
+        const std::string &weights, const StepTokens &tokens, StringRef device);
 
 /// Makes what each dispatch of the steps' entries writes a result of the
 /// entry, named "dispatch.<number>.<output>", on a module of stage buffers

@@ -116,11 +116,15 @@ public:
   llvm::Expected<bool> run();
 
 private:
+  bool isForHost() const {
+    return options.compile.target == CompileOptions().target;
+  }
   llvm::Error choosePrompt();
   llvm::Error climb(Rung &rung);
   LogicalResult evaluate(ModuleOp module, StepObserver &observer,
                          TensorMap *results = nullptr);
   llvm::Error runCode(Rung &rung);
+  llvm::Expected<TensorMap> runProgram(ModuleOp lowered);
   llvm::Error runWithDispatches(Rung &rung);
 
   std::string judge(Rung &before, Rung &rung);
@@ -189,6 +193,12 @@ LogicalResult Ladder::evaluate(ModuleOp module, StepObserver &observer,
   return success();
 }
 
+/// Code for another target than the host runs on the simulator of it.
+llvm::Expected<TensorMap> Ladder::runProgram(ModuleOp lowered) {
+  return runHost(lowered, options.artifact, options.weights, tokens,
+                 isForHost() ? "" : "simulator");
+}
+
 /// Programs of the same code are run once.
 llvm::Error Ladder::runCode(Rung &rung) {
   auto lowered =
@@ -201,7 +211,7 @@ llvm::Error Ladder::runCode(Rung &rung) {
       rung.results = other.results;
       return llvm::Error::success();
     }
-  auto results = runHost(**lowered, options.artifact, options.weights, tokens);
+  auto results = runProgram(**lowered);
   if (!results)
     return results.takeError();
   rung.results = std::move(*results);
@@ -238,7 +248,7 @@ llvm::Error Ladder::runWithDispatches(Rung &rung) {
   auto lowered = lowerToLLVM(*module, getStages()[stage], options.compile);
   if (!lowered)
     return lowered.takeError();
-  auto results = runHost(**lowered, options.artifact, options.weights, tokens);
+  auto results = runProgram(**lowered);
   if (!results)
     return results.takeError();
   rung.withDispatches = std::move(*results);
@@ -369,8 +379,10 @@ void Ladder::printRow(const Rung &rung) {
     bits = rung.difference->identical ? "identical" : "differ";
   }
   os << llvm::format("%-9s  %-9s  %-9s  %-10s  %-9s  %-6s  ", stage.name.data(),
-                     rung.isHost ? "host code" : "reference", largest.c_str(),
-                     mean.c_str(), bits.c_str(),
+                     !rung.isHost  ? "reference"
+                     : isForHost() ? "host code"
+                                   : "simulator",
+                     largest.c_str(), mean.c_str(), bits.c_str(),
                      rung.wrong.empty() ? "ok" : "WRONG")
      << (rung.stage ? describeNumerics(stage) : "-");
   if (rung.before + 1 < rung.stage)

@@ -342,6 +342,7 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
   if (!linker)
     return linker.takeError();
   std::string runtime = options.runtimeDir + "/libdsrt.a";
+  std::string runpath = "-Wl,-rpath," + options.runtimeDir;
   SmallVector<StringRef> args = {*linker, "-o", output, object};
   if (options.kind == ArtifactKind::Shared) {
     args.append({"-shared", "-Wl,-Bsymbolic", "-Wl,--as-needed"});
@@ -354,6 +355,8 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
     // The export lets the program be asked like a shared object.
     args.append({runtime, "-pie", "-static-libstdc++", "-static-libgcc",
                  "-lpthread", "-ldl", "-lm"});
+    if (options.findsSimulator)
+      args.push_back(runpath);
   }
   // No time stamps, no random build id: same inputs, same bytes.
   args.append({"-Wl,--build-id=none", "-Wl,--gc-sections", "-s"});

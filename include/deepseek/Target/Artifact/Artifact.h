@@ -24,6 +24,8 @@ struct ArtifactOptions {
   std::string chip = "native";
   /// Folder of libdsrt.a, for executables.
   std::string runtimeDir;
+  /// Executables for GPUs: whether they look there for the simulator too.
+  bool findsSimulator = false;
   /// C++ compiler driver that links; empty: the first of clang++-22, clang++,
   /// c++.
   std::string linker;
