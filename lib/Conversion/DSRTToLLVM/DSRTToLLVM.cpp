@@ -15,8 +15,6 @@
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 #include "dsrt/abi.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-
 namespace mlir::deepseek {
 #define GEN_PASS_DEF_CONVERTDSRTTOLLVM
 #include "deepseek/Conversion/Passes.h.inc"
@@ -416,9 +414,6 @@ LogicalResult ModuleLowering::mergeKernels() {
         func.erase(); // the host program has declared it
         continue;
       }
-    } else if (isa<gpu::BinaryOp>(op)) {
-      op.erase(); // its text is an image by now
-      continue;
     } else if (!isa<LLVM::GlobalOp>(op)) {
       return op.emitOpError("is not legal in 'kernels' after stage 'device'");
     }

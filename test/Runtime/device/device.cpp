@@ -1,8 +1,9 @@
 //===- device.cpp - Memory and weights of a model on a GPU ----------------===//
 //
-// ds-test-device MODEL.so DEVICE: the bytes that the driver has less after each
-// step, compared with the plan; and the weights on the device, compared with
-// those that the processor would use. Values of every tensor differ.
+// ds-test-device MODEL.so DEVICE CONSTANTS SOURCE: the bytes that the driver
+// has less after each step, compared with the plan and the module's CONSTANTS
+// bytes of constants; the weights on the device, compared with those that the
+// processor would use; and sessions of several threads.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,9 +11,11 @@
 #include "runtime/core/Session.h"
 #include "runtime/weights/Weights.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 using namespace dsrt;
 
@@ -77,6 +80,42 @@ void compareWeights(Model &model, const char *source) {
 
 /// Pieces that begin and end anywhere, in a block larger than the ring's
 /// buffers, with gaps that become zeros.
+/// The most likely tokens of some steps of a session of its own.
+std::vector<int32_t> runSteps(Model &model, int count) {
+  auto session = Session::create(model, SessionOptions());
+  check(session.status());
+  Result<int32_t> sequence = (*session)->addSequence();
+  check(sequence.status());
+  std::vector<int32_t> ids = {1};
+  for (int i = 0; i < count; ++i) {
+    StepChunk chunk = {*sequence, &ids.back(), 1, 0};
+    Result<StepOutput> output =
+        (*session)->run(&chunk, 1, DSRT_ENTRY_AUTO, false);
+    check(output.status());
+    const int64_t vocabulary = (*session)->limits().vocabulary;
+    ids.push_back(static_cast<int32_t>(
+        std::max_element(output->logits, output->logits + vocabulary) -
+        output->logits));
+  }
+  return ids;
+}
+
+/// Sessions of several threads take turns on the device.
+void runThreads(Model &model) {
+  constexpr int steps = 60;
+  const std::vector<int32_t> expected = runSteps(model, steps);
+  std::vector<int32_t> results[3];
+  std::vector<std::thread> threads;
+  for (std::vector<int32_t> &result : results)
+    threads.emplace_back([&] { result = runSteps(model, steps); });
+  bool equal = true;
+  for (int i = 0; i < 3; ++i) {
+    threads[i].join();
+    equal = equal && results[i] == expected;
+  }
+  std::printf("3 sessions at a time: %s\n", equal ? "equal" : "FAILED");
+}
+
 void uploadManyPieces(Device &device) {
   constexpr uint64_t bytes = 200 << 20;
   std::vector<char> source(bytes), expected(bytes), actual(bytes);
@@ -94,20 +133,26 @@ void uploadManyPieces(Device &device) {
   }
   Result<void *> memory = device.allocate(bytes, "the test");
   check(memory.status());
-  Result<UploadRate> rate = device.uploadAll(*memory, bytes, pieces, {});
+  Result<UploadRate> rate =
+      device.uploadAll(*memory, bytes, pieces, [](const std::string &line) {
+        std::printf("%s\n", line.c_str());
+      });
   check(rate.status());
   check(device.download(actual.data(), *memory, bytes));
   check(device.synchronize());
-  std::printf("%zu pieces: %s\n", pieces.size(),
-              actual == expected && rate->bytes == bytes ? "equal" : "FAILED");
+  std::printf("%zu pieces: %s at %.1f GB/s\n", pieces.size(),
+              actual == expected && rate->bytes == bytes ? "equal" : "FAILED",
+              static_cast<double>(rate->bytes) / rate->seconds / 1e9);
   device.release(*memory, bytes);
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 3)
+  if (argc != 5)
     return 1;
+  const uint64_t constants = static_cast<uint64_t>(std::atoi(argv[3]));
+  const char *source = argv[4];
   Result<Module> module = Module::open(argv[1]);
   check(module.status());
   Model model(std::move(*module));
@@ -115,9 +160,6 @@ int main(int argc, char **argv) {
   options.device = argv[2];
   check(model.openDevice(options));
   Device &device = model.device();
-  std::unique_lock<std::mutex> mine = device.use();
-  mine.unlock();
-
   SessionOptions wanted;
   wanted.maxSequences = 3;
   wanted.context = 200;
@@ -125,10 +167,9 @@ int main(int argc, char **argv) {
   check(session.status());
   const MemoryPlan plan(model.module(), *session);
   const uint64_t atFirst = available(device);
-  check(model.bindWeights("seed:1"));
+  check(model.bindWeights(source));
   const uint64_t loaded = available(device);
-  // The model's constants come on top: one float.
-  compareBytes("model", plan.modelBytes() + 4, atFirst - loaded);
+  compareBytes("model", plan.modelBytes() + constants, atFirst - loaded);
   {
     auto created = Session::create(model, wanted);
     check(created.status());
@@ -137,7 +178,8 @@ int main(int argc, char **argv) {
                  (*created)->planBytes());
   }
   compareBytes("without it", 0, loaded - available(device));
-  compareWeights(model, "seed:1");
+  compareWeights(model, source);
+  runThreads(model);
   uploadManyPieces(device);
   return 0;
 }

@@ -8,6 +8,7 @@
 |*   no-device    a machine with the driver and no GPU
 |*   old          a driver that is older than the PTX
 |*   out-of-date  a driver that does not start
+|*   slow         large copies take 0.8 s
 |*   count        prints at the end how much was launched and captured
 |*
 \*===----------------------------------------------------------------------===*/
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -83,5 +85,7 @@ EXPORT CUresult cuGraphLaunch(CUgraphExec graph, CUstream stream) {
 EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from,
                                      size_t bytes, CUstream stream) {
   ++copies;
+  if (behaves("slow") && bytes > 1 << 20)
+    usleep(800000);
   return NEXT(cuMemcpyHtoDAsync_v2)(to, from, bytes, stream);
 }
