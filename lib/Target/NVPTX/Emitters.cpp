@@ -9,6 +9,7 @@ ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
   static const KernelEmitter *const emitters[] = {
       getEmbeddingEmitter(),
       getLatentAttentionEmitter(),
+      getMmaLinearEmitter(),
       getFallbackEmitter(), // takes all, so it is the last
   };
   return emitters;

@@ -189,11 +189,12 @@ public:
   // Tensor cores and asynchronous copies (KernelBuilderMatrix.cpp)
   //===--------------------------------------------------------------------===//
 
-  /// ldmatrix.x4.b16: four 8 x 8 matrices of 16-bit elements out of shared
+  /// ldmatrix.b16: `count` (2, 4) 8 x 8 matrices of 16-bit elements out of shared
   /// memory, as i32 pairs. Lane l gives the address of row l % 8 of matrix l /
   /// 8; of each matrix it gets row l / 4, columns 2 (l % 4) and the next, or,
   /// if transposed, column l / 4, rows 2 (l % 4) and the next.
-  SmallVector<Val> loadMatrices(Val shared, bool transposed = false);
+  SmallVector<Val> loadMatrices(Val shared, bool transposed = false,
+                                int64_t count = 4);
   /// mma.m16n8k16 of bf16 pairs with f32 sums: a[16, 16] b[16, 8] + c[16, 8],
   /// of 4, 2 and 4 registers. `a` is loadMatrices of row blocks (0, 0), (8, 0),
   /// (0, 8), (8, 8); lane l has c of row l / 4 and l / 4 + 8, columns 2 (l % 4)

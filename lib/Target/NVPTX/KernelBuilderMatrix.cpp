@@ -23,12 +23,13 @@ SmallVector<Val> KernelBuilder::intrinsic(StringRef name,
   return values;
 }
 
-SmallVector<Val> KernelBuilder::loadMatrices(Val pointer, bool transposed) {
-  SmallVector<Type> types(4, getI32Type());
-  return intrinsic(transposed
-                       ? "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3"
-                       : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
-                   types, pointer);
+SmallVector<Val> KernelBuilder::loadMatrices(Val pointer, bool transposed,
+                                             int64_t count) {
+  std::string name = "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" +
+                     std::to_string(count) + (transposed ? ".trans" : "") +
+                     ".b16.p3";
+  SmallVector<Type> types(count, getI32Type());
+  return intrinsic(name, types, pointer);
 }
 
 SmallVector<Val> KernelBuilder::mmaBf16(ArrayRef<Val> a, ArrayRef<Val> b,

@@ -13,6 +13,7 @@ const KernelEmitter *getLatentAttentionEmitter();
 const KernelEmitter *getSm90Bf16LinearEmitter();
 const KernelEmitter *getSm90Fp8GroupedLinearEmitter();
 const KernelEmitter *getSm90Fp8LinearEmitter();
+const KernelEmitter *getMmaLinearEmitter();
 
 } // namespace mlir::deepseek
 
