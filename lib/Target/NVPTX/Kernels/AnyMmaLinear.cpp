@@ -4,15 +4,19 @@
 // MmaLinear.cpp. Here: how large tiles are, and which of them meets how many
 // rows.
 //
-//   launcher: rows <= 8: tile of 8 tokens; <= 16: of 16; ...; else the largest
+//   launcher: rows <= matvec_rows: Matvec.cpp
+//             rows <= 8: tile of 8 tokens; <= 16: of 16; ...; else the largest
 //             grouped: rows / groups instead of rows
 //
 // The weight has the side of 16 rows of mma.sync, so that one token costs no
 // more than eight. All tiles add in the same order: see MmaLinear.cpp.
+// matvec_rows is 0, unless a person edits it: a fast mode, as the last bits of
+// these rows are then others than among many.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Kernels/Kernels.h"
+#include "lib/Target/NVPTX/Kernels/Matvec.h"
 #include "lib/Target/NVPTX/Kernels/MmaLinear.h"
 #include "lib/Target/NVPTX/Launcher.h"
 
@@ -24,8 +28,13 @@ using namespace mlir::deepseek;
 namespace {
 
 constexpr StringLiteral kOutputs = "outputs", kRanges = "ranges",
-                        kStages = "stages", kTokens = "tokens";
-constexpr int64_t kFewTokens = 32, kMostStages = 8, kMostWarps = 8;
+                        kStages = "stages", kTokens = "tokens",
+                        kMatvecRows = "matvec_rows";
+/// A token chooses about so many experts, and the shared one.
+constexpr int64_t kActiveGroups = 9;
+constexpr int64_t kFewTokens = 32, kMostStages = 8;
+/// Of a tile of few tokens, and of one of many.
+constexpr int64_t kFewWarps = 8, kMostWarps = 16;
 
 /// The tile of `tokens` tokens; few have the outputs and ranges configured.
 MmaTile tileOf(const LinearProblem &problem, const Chip &chip, int64_t outputs,
@@ -34,15 +43,15 @@ MmaTile tileOf(const LinearProblem &problem, const Chip &chip, int64_t outputs,
   MmaTile tile{outputs, tokens, outputs / 16, 1, ranges, ranges, 2};
   if (tokens > kFewTokens) {
     // Two fragments of outputs a warp, and as many of tokens as its registers
-    // hold.
+    // hold: products to be scaled have their own.
     bool isFree = outputs < 128;
     if (isFree)
       tile.outputs =
           std::clamp<int64_t>(llvm::PowerOf2Ceil(problem.outputs), 32, 128);
     tile.warpsM = tile.outputs / 32;
-    tile.warpsN = tokens / (operands.isWidened() ? 32 : 64);
+    tile.warpsN = tokens / (operands.fp8Weight ? 32 : 64);
     tile.warpsK = 1;
-  } else if (tile.warpsM > kMostWarps) {
+  } else if (tile.warpsM > kFewWarps) {
     tile.warpsM /= 2;
   }
   return tile;
@@ -59,7 +68,8 @@ bool fits(const LinearProblem &problem, const Chip &chip, MmaTile tile,
           int64_t stages) {
   tile.stages = fitStages(problem, chip, tile, stages);
   MmaOperands operands(problem, chip);
-  return tile.stages >= 2 && tile.threads() <= 32 * kMostWarps &&
+  int64_t warps = tile.tokens > kFewTokens ? kMostWarps : kFewWarps;
+  return tile.stages >= 2 && tile.threads() <= 32 * warps &&
          getSharedBytes(operands, tile) <= chip.sharedBytes;
 }
 
@@ -91,8 +101,6 @@ Cost costOf(const LinearProblem &problem, const Chip &chip, int64_t outputs,
   // Until a copy arrives, and how much more than its share of the bandwidth one
   // multiprocessor can use.
   constexpr double kLatency = 1e-6, kMostShares = 2;
-  // A token chooses about so many experts.
-  constexpr int64_t kActiveGroups = 8;
   MmaOperands operands(problem, chip);
   MmaTile tile = tileOf(problem, chip, outputs, ranges, 8);
   Cost cost;
@@ -130,7 +138,7 @@ Choice choose(const LinearProblem &problem, const Chip &chip, int64_t stages) {
   int64_t narrowest = problem.isGated() ? 32 : 16;
   for (int64_t outputs = fixed.value_or(128);
        outputs >= fixed.value_or(narrowest); outputs /= 2)
-    for (int64_t ranges = 1; ranges * outputs <= 16 * kMostWarps || ranges == 1;
+    for (int64_t ranges = 1; ranges * outputs <= 16 * kFewWarps || ranges == 1;
          ranges *= 2) {
       // Ranges of whole chunks, the last not much shorter.
       int64_t padded = llvm::alignTo(operands.chunks, ranges);
@@ -242,7 +250,7 @@ public:
       return b.getNamedAttr(name, b.getI64IntegerAttr(value));
     };
     return {{number(kOutputs, choice.outputs), number(kRanges, choice.ranges),
-             number(kStages, kStagesWanted),
+             number(kStages, kStagesWanted), number(kMatvecRows, 0),
              b.getNamedAttr(kTokens, b.getDenseI64ArrayAttr(tokens))},
             describe(problem, chip, choice)};
   }
@@ -270,7 +278,7 @@ MmaLinearEmitter::readTiles(func::FuncOp kernel, DictionaryAttr parameters,
   FailureOr<int64_t> outputs =
       getParameter(kernel, parameters, kOutputs, 16, 256);
   FailureOr<int64_t> ranges =
-      getParameter(kernel, parameters, kRanges, 1, kMostWarps);
+      getParameter(kernel, parameters, kRanges, 1, kFewWarps);
   FailureOr<int64_t> stages =
       getParameter(kernel, parameters, kStages, 2, kMostStages);
   if (failed(outputs) || failed(ranges) || failed(stages))
@@ -326,7 +334,20 @@ LogicalResult MmaLinearEmitter::emit(func::FuncOp kernel,
             [&] { emitMmaLinear(launch, problem, tile); },
             [&] { launchOne(rest.drop_front()); });
       };
-  launchOne(*tiles);
+  FailureOr<int64_t> matvecRows =
+      getParameter(kernel, parameters, kMatvecRows, 0,
+                   isMatvec(problem) ? kMostMatvecTokens : 0);
+  if (failed(matvecRows))
+    return failure();
+  if (*matvecRows == 0) {
+    launchOne(*tiles);
+    return success();
+  }
+  int64_t active = std::min(problem.groups, kActiveGroups);
+  launch.ifElse(
+      launch.lessOrEqual(rows, *matvecRows * active),
+      [&] { emitMatvec(launch, problem, *matvecRows); },
+      [&] { launchOne(*tiles); });
   return success();
 }
 
