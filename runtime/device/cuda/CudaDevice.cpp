@@ -11,6 +11,7 @@
 #include "runtime/device/cuda/UploadRing.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace dsrt {
 
@@ -31,6 +32,11 @@ CUdeviceptr address(const void *pointer) {
 Result<std::shared_ptr<Device>> CudaDevice::open(const dsrt_module &module,
                                                  const std::string &path,
                                                  const DeviceOptions &options) {
+  // The simulator is a GPU of the chip that the code is for, unless it was told.
+  if (options.device == "simulator" && module.image_count > 0)
+    ::setenv("DSRT_SIMULATOR_CHIP",
+             std::to_string(capabilityOf(module.images[0].chip)).c_str(),
+             /*overwrite=*/0);
   Result<std::shared_ptr<const Driver>> driver = Driver::open(options.device);
   if (!driver.ok())
     return driver.status();

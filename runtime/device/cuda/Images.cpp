@@ -35,6 +35,8 @@ bool runsText(Chip chip, int capability) {
 
 } // namespace
 
+int capabilityOf(const char *chip) { return parseChip(chip).capability; }
+
 Result<int64_t> chooseImage(const dsrt_module &module, const std::string &path,
                             int capability, const std::string &device) {
   int64_t best = -1;

@@ -19,6 +19,9 @@ namespace dsrt::cuda {
 Result<int64_t> chooseImage(const dsrt_module &module, const std::string &path,
                             int capability, const std::string &device);
 
+/// The compute capability of a chip: 90 of "sm_90a"; 0 of other names.
+int capabilityOf(const char *chip);
+
 /// True if machine code for the chip runs on the device.
 bool runsMachineCode(const char *chip, int capability);
 
