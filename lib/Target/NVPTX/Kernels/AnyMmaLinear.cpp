@@ -32,9 +32,7 @@ constexpr StringLiteral kOutputs = "outputs", kRanges = "ranges",
                         kMatvecRows = "matvec_rows";
 /// A token chooses about so many experts, and the shared one.
 constexpr int64_t kActiveGroups = 9;
-constexpr int64_t kFewTokens = 32, kMostStages = 8;
-/// Of a tile of few tokens, and of one of many.
-constexpr int64_t kFewWarps = 8, kMostWarps = 16;
+constexpr int64_t kFewTokens = 32, kMostStages = 8, kMostWarps = 8;
 
 /// The tile of `tokens` tokens; few have the outputs and ranges configured.
 MmaTile tileOf(const LinearProblem &problem, const Chip &chip, int64_t outputs,
@@ -43,15 +41,17 @@ MmaTile tileOf(const LinearProblem &problem, const Chip &chip, int64_t outputs,
   MmaTile tile{outputs, tokens, outputs / 16, 1, ranges, ranges, 2};
   if (tokens > kFewTokens) {
     // Two fragments of outputs a warp, and as many of tokens as its registers
-    // hold: products to be scaled have their own.
+    // hold: those of ranges and of products to be scaled are their own.
     bool isFree = outputs < 128;
     if (isFree)
       tile.outputs =
           std::clamp<int64_t>(llvm::PowerOf2Ceil(problem.outputs), 32, 128);
     tile.warpsM = tile.outputs / 32;
-    tile.warpsN = tokens / (operands.fp8Weight ? 32 : 64);
+    bool isHeavy =
+        operands.isWidened() || (operands.fp8Weight && !problem.quantizeBlock);
+    tile.warpsN = tokens / (isHeavy ? 32 : 64);
     tile.warpsK = 1;
-  } else if (tile.warpsM > kFewWarps) {
+  } else if (tile.warpsM > kMostWarps) {
     tile.warpsM /= 2;
   }
   return tile;
@@ -68,8 +68,7 @@ bool fits(const LinearProblem &problem, const Chip &chip, MmaTile tile,
           int64_t stages) {
   tile.stages = fitStages(problem, chip, tile, stages);
   MmaOperands operands(problem, chip);
-  int64_t warps = tile.tokens > kFewTokens ? kMostWarps : kFewWarps;
-  return tile.stages >= 2 && tile.threads() <= 32 * warps &&
+  return tile.stages >= 2 && tile.threads() <= 32 * kMostWarps &&
          getSharedBytes(operands, tile) <= chip.sharedBytes;
 }
 
@@ -138,7 +137,7 @@ Choice choose(const LinearProblem &problem, const Chip &chip, int64_t stages) {
   int64_t narrowest = problem.isGated() ? 32 : 16;
   for (int64_t outputs = fixed.value_or(128);
        outputs >= fixed.value_or(narrowest); outputs /= 2)
-    for (int64_t ranges = 1; ranges * outputs <= 16 * kFewWarps || ranges == 1;
+    for (int64_t ranges = 1; ranges * outputs <= 16 * kMostWarps || ranges == 1;
          ranges *= 2) {
       // Ranges of whole chunks, the last not much shorter.
       int64_t padded = llvm::alignTo(operands.chunks, ranges);
@@ -278,7 +277,7 @@ MmaLinearEmitter::readTiles(func::FuncOp kernel, DictionaryAttr parameters,
   FailureOr<int64_t> outputs =
       getParameter(kernel, parameters, kOutputs, 16, 256);
   FailureOr<int64_t> ranges =
-      getParameter(kernel, parameters, kRanges, 1, kFewWarps);
+      getParameter(kernel, parameters, kRanges, 1, kMostWarps);
   FailureOr<int64_t> stages =
       getParameter(kernel, parameters, kStages, 2, kMostStages);
   if (failed(outputs) || failed(ranges) || failed(stages))

@@ -163,7 +163,8 @@ SmallVector<Val> MmaLinear::multiplyChunk(Val buffer, ArrayRef<Val> before) {
   SmallVector<Val> sums(before);
   // Scaled products are registers of their own, so not of all tokens at a time.
   int64_t all = tile.fragmentsN();
-  int64_t count = operands.fp8Weight ? std::min<int64_t>(4, all) : all;
+  int64_t count =
+      operands.fp8Weight ? std::min<int64_t>(all, all > 4 ? 2 : 4) : all;
   for (int64_t n = 0; n < all; n += count)
     multiplyTokens(buffer, n, count, sums);
   return sums;
