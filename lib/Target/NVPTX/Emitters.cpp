@@ -8,6 +8,9 @@ using namespace mlir::deepseek;
 ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
   static const KernelEmitter *const emitters[] = {
       getEmbeddingEmitter(),
+      getSm90Fp8LinearEmitter(),
+      getSm90Fp8GroupedLinearEmitter(),
+      getSm90Bf16LinearEmitter(),
       getLatentAttentionEmitter(),
       getMmaLinearEmitter(),
       getFallbackEmitter(), // takes all, so it is the last

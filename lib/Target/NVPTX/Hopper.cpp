@@ -6,6 +6,7 @@
 
 #include "lib/Target/NVPTX/Hopper.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
@@ -27,9 +28,9 @@ void deepseek::waitBarrier(KernelBuilder &k, Val barrier, Val parity) {
 }
 
 Ring::Ring(KernelBuilder &k, int64_t stages, int64_t producers,
-           int64_t consumers)
-    : k(k), stages(stages), producers(producers), consumers(consumers),
-      fullBarriers(k.shared(stages * kBarrierBytes, kBarrierBytes)),
+           int64_t consumers, int64_t ctas)
+    : k(k), stages(stages), producers(producers), consumers(consumers * ctas),
+      ctas(ctas), fullBarriers(k.shared(stages * kBarrierBytes, kBarrierBytes)),
       emptyBarriers(k.shared(stages * kBarrierBytes, kBarrierBytes)) {}
 
 void Ring::initialize() {
@@ -73,20 +74,44 @@ static void arriveOn(KernelBuilder &k, Val barrier) {
 }
 
 void Ring::arrive(Val round) { arriveOn(k, full(round)); }
-void Ring::release(Val round) { arriveOn(k, empty(round)); }
+
+void Ring::release(Val round) {
+  k.warpSync();
+  Val lane = k.lane();
+  k.ifThen(lane < ctas, [&] {
+    if (ctas == 1)
+      return arriveOn(k, empty(round));
+    NVVM::MBarrierArriveOp::create(k, Type(),
+                                   clusterAddress(k, empty(round), lane),
+                                   Value(), NVVM::MemScopeKind::CLUSTER);
+  });
+}
 
 //===----------------------------------------------------------------------===//
 // TMA, warps, clusters
 //===----------------------------------------------------------------------===//
 
-void deepseek::tmaLoad(KernelBuilder &k, Val map, ArrayRef<Val> coordinates,
-                       Val target, Val barrier) {
+static void load(KernelBuilder &k, Val map, ArrayRef<Val> coordinates,
+                 Val target, Val barrier, Value multicastMask) {
   SmallVector<Value> box(coordinates.begin(), coordinates.end());
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
       k, target, map, box, barrier, /*im2colOffsets=*/ValueRange(),
-      /*multicastMask=*/Value(), /*l2CacheHint=*/Value(),
-      NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, /*group=*/nullptr,
-      /*predicate=*/Value());
+      multicastMask, /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
+      /*isCTAOnly=*/!multicastMask, /*group=*/nullptr, /*predicate=*/Value());
+}
+
+void deepseek::tmaLoad(KernelBuilder &k, Val map, ArrayRef<Val> coordinates,
+                       Val target, Val barrier) {
+  load(k, map, coordinates, target, barrier, Value());
+}
+
+void deepseek::tmaLoadToCluster(KernelBuilder &k, Val map,
+                                ArrayRef<Val> coordinates, Val target,
+                                Val barrier, int64_t ctas) {
+  auto type = LLVM::LLVMPointerType::get(k.getContext(), kClusterSpace);
+  Val inCluster = k.val(LLVM::AddrSpaceCastOp::create(k, type, target));
+  Value mask = arith::ConstantIntOp::create(k, (1 << ctas) - 1, 16);
+  load(k, map, coordinates, inCluster, barrier, mask);
 }
 
 Val deepseek::electLane(KernelBuilder &k) {

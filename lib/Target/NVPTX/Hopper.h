@@ -29,8 +29,11 @@ namespace mlir::deepseek {
 /// i % stages.
 class Ring {
 public:
-  /// Arrivals that complete a round of a stage.
-  Ring(KernelBuilder &k, int64_t stages, int64_t producers, int64_t consumers);
+  /// Arrivals that complete a round of a stage. A stage that TMA fills in
+  /// several CTAs of the cluster at once (`ctas`) is empty when the consumers
+  /// of all of them have read it.
+  Ring(KernelBuilder &k, int64_t stages, int64_t producers, int64_t consumers,
+       int64_t ctas = 1);
 
   /// By one thread; then all threads need a barrier.
   void initialize();
@@ -46,14 +49,15 @@ public:
   void expect(Val round, int64_t bytes);
   /// A producer's arrival after ordinary stores.
   void arrive(Val round);
-  /// A consumer's arrival.
+  /// A consumer's arrival, by all lanes of a warp, after what they all have
+  /// read.
   void release(Val round);
 
 private:
   Val parity(Val round);
 
   KernelBuilder &k;
-  int64_t stages, producers, consumers;
+  int64_t stages, producers, consumers, ctas;
   Val fullBarriers, emptyBarriers;
 };
 
@@ -64,6 +68,11 @@ void waitBarrier(KernelBuilder &k, Val barrier, Val parity);
 /// into shared memory; its bytes are reported to `barrier`. One thread.
 void tmaLoad(KernelBuilder &k, Val map, ArrayRef<Val> coordinates, Val target,
              Val barrier);
+
+/// The same into the CTAs 0 .. ctas - 1 of the cluster: to the address and the
+/// barrier that are there what `target` and `barrier` are here.
+void tmaLoadToCluster(KernelBuilder &k, Val map, ArrayRef<Val> coordinates,
+                      Val target, Val barrier, int64_t ctas);
 
 /// True in one lane of the warp, the same each time.
 Val electLane(KernelBuilder &k);

@@ -41,7 +41,8 @@ RowTile deepseek::findGroupTile(KernelBuilder &k, Val offsets, int64_t groups,
   SmallVector<Val> bounds, tiles;
   for (int64_t i = 0; i <= own; ++i) {
     Val group = k.min(firstGroup + i, k.i32(groups));
-    bounds.push_back(k.loadConstant(k.getI32Type(), k.at(offsets, group * 4)));
+    // Not constant: the kernel before may write them while this one starts.
+    bounds.push_back(k.load(k.getI32Type(), k.at(offsets, group * 4)));
   }
   Val total = k.i32(0);
   for (int64_t i = 0; i < own; ++i) {

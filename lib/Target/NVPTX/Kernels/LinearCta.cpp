@@ -167,7 +167,9 @@ SumTile LinearCta::sumTile(Val sums, int64_t ranges) {
                rows.first,
                rows.count,
                pieces[0].start + firstOutput,
-               pieces[0].outputs - firstOutput};
+               pieces[0].outputs - firstOutput,
+               builder->threadId(),
+               builder->getThreads()};
   if (problem.heads > 1)
     tile.column = tile.column + rows.group * problem.resultColumns();
   return tile;

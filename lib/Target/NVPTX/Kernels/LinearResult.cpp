@@ -1,6 +1,6 @@
 //===- LinearResult.cpp - What follows a product in its kernel ------------===//
 //
-//   each thread, 4 columns of a token at a time:
+//   each worker, 4 columns of a token at a time:
 //     v = sums[0] + sums[1] + ...                            ascending
 //     z = v, or g / (1 + exp(-g)) * u of g, u = round(v)     gated
 //     y = round(z), or, a warp having the 128 columns of a block:
@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/NVPTX/Kernels/LinearResult.h"
+
+#include "lib/Target/NVPTX/Hopper.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -50,7 +52,10 @@ private:
 SmallVector<Val> ResultWriter::loadSums(Val token, Val output, int64_t count) {
   SmallVector<Val> sums;
   for (int64_t range = 0; range < tile.ranges; ++range) {
-    Val address = tile.at(k.i32(range), token, output);
+    Val address =
+        tile.at(tile.clustered ? k.i32(0) : k.i32(range), token, output);
+    if (tile.clustered)
+      address = clusterAddress(k, address, k.i32(range));
     SmallVector<Val> next;
     if (count == 1) {
       next.push_back(k.load(k.getF32Type(), address));
@@ -110,7 +115,7 @@ void ResultWriter::write() {
   int64_t count = isWide ? 4 : 1;
   int64_t bytes = problem.yType.getIntOrFloatBitWidth() / 8;
   int64_t units = columns / count;
-  k.forLoop(k.threadId(), k.i32(tile.tokens * units), k.i32(k.getThreads()),
+  k.forLoop(tile.worker, k.i32(tile.tokens * units), k.i32(tile.workers),
             [&](Val unit) {
               Val token = unit / units, column = unit % units * count;
               Val isInside = k.select(token < tile.rows, column < tile.columns,
@@ -128,8 +133,8 @@ void ResultWriter::writeQuantized() {
   int64_t blocks = columns / problem.quantizeBlock;
   int64_t scaleColumns = problem.resultColumns() / problem.quantizeBlock;
   Val lane = k.lane();
-  k.forLoop(k.warp(), k.i32(tile.tokens * blocks), k.i32(k.getThreads() / 32),
-            [&](Val unit) {
+  k.forLoop(tile.worker / 32, k.i32(tile.tokens * blocks),
+            k.i32(tile.workers / 32), [&](Val unit) {
               Val token = unit / blocks, block = unit % blocks;
               Val column = block * problem.quantizeBlock + lane * 4;
               SmallVector<Val> z = round(results(token, column, 4));

@@ -21,6 +21,13 @@ struct SumTile {
   /// Row of y of the first token, and how many tokens there are; column of y of
   /// the first result, and how many columns from there are this piece's; i32.
   Val row, rows, column, columns;
+  /// The threads that store, in whole warps: the number of this one, and how
+  /// many they are.
+  Val worker;
+  int64_t workers;
+  /// Whether each range's sums stand at `sums` of the CTA of that rank in the
+  /// cluster.
+  bool clustered = false;
 
   /// A lane's sums of neighbouring tokens lie in different banks.
   int64_t pitch() const { return outputs + 4; }
@@ -29,7 +36,7 @@ struct SumTile {
   Val at(Val range, Val token, Val output) const;
 };
 
-/// By all threads, after a barrier. `y` and `yScale` are addresses; `yScale` is
+/// By all workers, after a barrier. `y` and `yScale` are addresses; `yScale` is
 /// that of a quantized result.
 void storeLinearResult(KernelBuilder &k, const LinearProblem &problem,
                        const SumTile &tile, Val y, Val yScale);

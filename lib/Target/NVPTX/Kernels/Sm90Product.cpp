@@ -6,6 +6,8 @@
 //   r of a group, tokens [first, last)
 //   warp 8, one lane:      for b in blocks: wait until stage is empty
 //                                           TMA: weights[r, b], x[first.., b]
+//                                           (a part of x, for all that share
+//                                           it)
 //   warps 9, 10, 11:       for b in blocks: wait until stage is empty
 //                                           scale[t] = x_scale[t, b] *
 //                                           w_scale[r, b]
@@ -16,9 +18,8 @@
 //                              sums[r, t] += products[r, t] * scale[t]
 //                              release the stage
 //                            total += sums
-//     total to shared memory; in a cluster, where each CTA has made one range:
-//     total = sums of CTA 0 + sums of CTA 1 + ...
-//     a warp a token: epilogue of 128 rows, store
+//     total to shared memory; LinearResult.cpp stores y, and in a cluster,
+//     where each CTA has made one range, first adds those of CTA 0, 1, ...
 //
 // The weights of the first stages are requested before waiting for the kernel
 // that writes x.
@@ -28,6 +29,8 @@
 #include "lib/Target/NVPTX/Kernels/Sm90Product.h"
 
 #include "lib/Target/NVPTX/Hopper.h"
+#include "lib/Target/NVPTX/Kernels/GroupTiles.h"
+#include "lib/Target/NVPTX/Kernels/LinearResult.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -43,16 +46,9 @@ constexpr int64_t kConsumerWarps = 8, kScaleWarps = 3;
 constexpr int64_t kThreads = 32 * (kConsumerWarps + 1 + kScaleWarps);
 /// A named barrier of the consumers.
 constexpr int64_t kConsumerBarrier = 1;
-/// Bytes from token to token of the sums in shared memory: 128 rows and 4 more,
-/// so that the lanes of a warp write different banks.
-constexpr int64_t kSumsPitch = (kTileRows + 4) * 4;
 /// Token tiles that are computed side by side, so that they share the weights
 /// that are in L2.
 constexpr int64_t kRaster = 8;
-/// Of a CTA that is left without a tile.
-constexpr int64_t kNoGroup = -1;
-/// Rows that a lane of the epilogue has.
-constexpr int64_t kLaneRows = kTileRows / 32;
 
 class ProductKernel {
 public:
@@ -62,7 +58,7 @@ public:
 
 private:
   void findTile(Val tile);
-  void findGroupTile(Val tile);
+  Val findGroupTile(Val tile);
   void loadTiles();
   void requestWeights(Val round);
   void requestX(Val round);
@@ -72,13 +68,8 @@ private:
   SmallVector<Val> multiply(Val block, ArrayRef<Val> sums);
   SmallVector<Val> scaleProducts(ArrayRef<Val> products, Val stage,
                                  ArrayRef<Val> sums);
-  void storeSums(ArrayRef<Val> sums);
-  void finishTokens();
-  SmallVector<SmallVector<Val>> gatherSums(Val token);
-  void finishToken(Val row, SmallVector<SmallVector<Val>> values);
-  void storeValues(ArrayRef<Val> values, Val row);
-  void storeQuantized(ArrayRef<Val> values, Val row);
-  Val roundTo(Type type, Val value);
+  SumTile sumTile();
+  void storeSums(const SumTile &tile, ArrayRef<Val> sums);
   Val roundOf(Val block) { return block - firstBlock; }
 
   KernelBuilder &k;
@@ -89,9 +80,9 @@ private:
 
   Val xMap, xScales, y, yScales, offsets, rows;
   SmallVector<Val> weightMaps, weightScales;
-  /// In shared memory: by stage, weights of each part, x, products of scales;
-  /// group, first and last token of the tile. Sums take the place of weights.
-  Val weights, x, scales, foundTile;
+  /// In shared memory: by stage, weights of each part, x, products of scales.
+  /// Sums take the place of weights.
+  Val weights, x, scales;
   Ring ring;
   Val warp, lane, rank;
   /// Of this CTA: tile of weight rows, group, tokens [first, last), blocks of K
@@ -104,12 +95,11 @@ ProductKernel::ProductKernel(KernelBuilder &k, const LinearProblem &problem,
     : k(k), problem(problem), variant(variant), shape(problem),
       tokens(variant.tokens), parts(shape.parts), blocks(shape.blocks),
       weightTiles(shape.weightTiles),
-      weights(k.shared(variant.stages * parts * kTileBytes, 1024)),
-      x(k.shared(variant.stages * tokens * kBlockBytes, 1024)),
+      weights(k.shared(shape.getTileBytes(tokens, variant.stages), 1024)),
+      x(k.at(weights, variant.stages * parts * kTileBytes)),
       scales(k.shared(shape.scaled ? variant.stages * parts * tokens * 4 : 0)),
-      foundTile(k.shared(16)),
       ring(k, variant.stages, /*producers=*/shape.scaled ? 2 : 1,
-           kConsumerWarps) {
+           kConsumerWarps, variant.sharers) {
   unsigned next = 0;
   xMap = k.param(next++);
   for (int64_t part = 0; part < parts; ++part)
@@ -130,87 +120,55 @@ ProductKernel::ProductKernel(KernelBuilder &k, const LinearProblem &problem,
 /// Tiles in bands of kRaster token tiles, down the weight rows.
 void ProductKernel::findTile(Val tile) {
   Val tokenTiles = k.ceilDiv(rows, tokens);
-  Val band = tile / (kRaster * weightTiles),
-      inBand = tile % (kRaster * weightTiles);
+  int64_t bandTiles = kRaster * (weightTiles / variant.sharers);
+  Val band = tile / bandTiles, inBand = tile % bandTiles;
   Val start = band * kRaster;
   Val width = k.min(tokenTiles - start, k.i32(kRaster));
-  weightTile = inBand / width;
+  weightTile = inBand / width * variant.sharers;
   first = (start + inBand % width) * tokens;
   last = rows;
   group = k.i32(0);
 }
 
-/// The tile-th pair of a group and `tokens` rows of it: each lane of warp 0
-/// counts the tiles of some groups, the lanes before it say where its own
-/// begin.
-void ProductKernel::findGroupTile(Val tile) {
-  weightTile = tile % weightTiles;
-  Val slot = tile / weightTiles;
-  int64_t perLane = llvm::divideCeil(problem.groups, 32);
-  k.ifThen(warp == 0, [&] {
-    Val zero = k.i32(0);
-    k.ifThen(lane == 0, [&] {
-      k.store(k.makeVector({k.i32(kNoGroup), zero, zero, zero}), foundTile, 16);
-    });
-    k.warpSync();
-    SmallVector<Val> starts, counts;
-    Val own = zero;
-    for (int64_t i = 0; i <= perLane; ++i) {
-      Val index = k.min(lane * perLane + i, k.i32(problem.groups));
-      starts.push_back(k.load(k.getI32Type(), k.at(offsets, index * 4)));
-    }
-    for (int64_t i = 0; i < perLane; ++i) {
-      counts.push_back(k.ceilDiv(starts[i + 1] - starts[i], tokens));
-      own = own + counts.back();
-    }
-    Val end = own;
-    for (int64_t distance = 1; distance < 32; distance *= 2) {
-      Val before = k.shuffleIndex(end, (lane - distance) & 31);
-      end = end + k.select(lane >= distance, before, zero);
-    }
-    Val begin = end - own;
-    for (int64_t i = 0; i < perLane; ++i) {
-      Val inGroup = slot - begin;
-      k.ifThen(inGroup < counts[i], [&] {
-        k.store(k.makeVector({lane * perLane + i, starts[i] + inGroup * tokens,
-                              starts[i + 1], zero}),
-                foundTile, 16);
-      });
-      begin = begin + counts[i];
-    }
-  });
+/// All tiles of weight rows, then the next tile of rows of a group. Returns
+/// whether there is one.
+Val ProductKernel::findGroupTile(Val tile) {
+  int64_t groupTiles = weightTiles / variant.sharers;
+  weightTile = tile % groupTiles * variant.sharers;
+  RowTile found = deepseek::findGroupTile(k, offsets, problem.groups, tokens,
+                                          tile / groupTiles);
+  group = found.group;
+  first = found.first;
+  last = found.first + found.count;
+  return found.exists;
 }
 
 void ProductKernel::build() {
   launchDependents(k);
   warp = k.warp();
   lane = k.lane();
-  rank = variant.clustered ? clusterRank(k) : k.i32(0);
+  rank = variant.clusterSize() > 1 ? clusterRank(k) : k.i32(0);
   k.ifThen(k.threadId() == 0, [&] { ring.initialize(); });
-  Val number = k.blockId(0) / variant.ctasPerTile();
+  Val number = k.blockId(0) / variant.clusterSize(), exists = k.i1(true);
   if (problem.isGrouped()) {
     waitForEarlierKernels(k);
-    findGroupTile(number);
+    exists = findGroupTile(number);
   } else {
     findTile(number);
   }
-  if (variant.clustered)
+  if (variant.sharers > 1)
+    weightTile = weightTile + rank;
+  if (variant.clusterSize() > 1)
     clusterBarrier(k);
   else
     k.barrier();
-  Val found = k.i1(true);
-  if (problem.isGrouped()) {
-    Val tile = k.load(VectorType::get(4, k.getI32Type()), foundTile, 16);
-    group = k.extract(tile, 0);
-    first = k.extract(tile, 1);
-    last = k.extract(tile, 2);
-    found = group != k.i32(kNoGroup);
-  }
-  firstBlock = rank * variant.blocksPerRange;
+  firstBlock = k.i32(0);
   lastBlock = k.i32(blocks);
-  if (variant.clustered)
+  if (variant.clustered) {
+    firstBlock = rank * variant.blocksPerRange;
     lastBlock = k.min(firstBlock + variant.blocksPerRange, lastBlock);
-  k.ifThen(found, [&] {
+  }
+  k.ifThen(exists, [&] {
     k.ifElse(
         warp >= kConsumerWarps,
         [&]() -> SmallVector<Val> {
@@ -219,10 +177,9 @@ void ProductKernel::build() {
           k.ifThen(warp == kConsumerWarps, [&] { loadTiles(); });
           if (shape.scaled)
             k.ifThen(warp > kConsumerWarps, [&] { loadScales(); });
-          // The consumers' two.
           if (variant.clustered) {
-            clusterBarrier(k);
-            clusterBarrier(k);
+            k.warpSync();
+            clusterBarrier(k); // that of the sums
           }
           return {};
         },
@@ -232,6 +189,11 @@ void ProductKernel::build() {
           consume();
           return {};
         });
+    // Until then others read this CTA's sums, or arrive on its barriers.
+    if (variant.clusterSize() > 1) {
+      k.warpSync();
+      clusterBarrier(k);
+    }
   });
 }
 
@@ -251,9 +213,13 @@ void ProductKernel::requestWeights(Val round) {
 
 void ProductKernel::requestX(Val round) {
   Val column = (firstBlock + round) * shape.blockElements;
-  tmaLoad(k, xMap, {column, first},
-          k.at(x, ring.stage(round) * (tokens * kBlockBytes)),
-          ring.full(round));
+  Val target = k.at(x, ring.stage(round) * (tokens * kBlockBytes));
+  if (variant.sharers == 1)
+    return tmaLoad(k, xMap, {column, first}, target, ring.full(round));
+  int64_t own = tokens / variant.sharers;
+  tmaLoadToCluster(k, xMap, {column, first + rank * own},
+                   k.at(target, rank * (own * kBlockBytes)), ring.full(round),
+                   variant.sharers);
 }
 
 void ProductKernel::loadTiles() {
@@ -345,8 +311,7 @@ SmallVector<Val> ProductKernel::multiply(Val block, ArrayRef<Val> sums) {
   else
     for (auto [product, sum] : llvm::zip_equal(next, sums))
       product = sum + product;
-  k.warpSync();
-  k.ifThen(lane == 0, [&] { ring.release(round); });
+  ring.release(round);
   return next;
 }
 
@@ -393,129 +358,47 @@ void ProductKernel::consume() {
   }
   Val barrier = k.i32(kConsumerBarrier);
   k.barrier(barrier, 32 * kConsumerWarps); // nobody reads the ring any more
-  storeSums(total);
+  SumTile tile = sumTile();
+  storeSums(tile, total);
   if (variant.clustered)
     clusterBarrier(k);
   else
     k.barrier(barrier, 32 * kConsumerWarps);
-  finishTokens();
-  if (variant.clustered)
-    clusterBarrier(k); // nobody reads this CTA's sums any more
+  storeLinearResult(k, problem, tile, y, yScales);
 }
 
-/// By part, token and row.
-void ProductKernel::storeSums(ArrayRef<Val> sums) {
-  Val row = warp * 16 + (lane >> 2);
-  Val base = k.at(weights, (lane & 3) * (2 * kSumsPitch) + row * 4);
+/// What the consumers leave in the place of the weights; of a cluster, each CTA
+/// stores its share of the results.
+SumTile ProductKernel::sumTile() {
+  int64_t ctas = variant.ctasPerTile(), threads = 32 * kConsumerWarps;
+  Val column = weightTile * kTileRows;
+  Val worker = k.threadId();
+  if (variant.clustered)
+    worker = rank * threads + worker;
+  SumTile tile{weights,
+               ctas,
+               tokens,
+               parts * kTileRows,
+               first,
+               last - first,
+               column,
+               k.i32(problem.resultColumns()) - column,
+               worker,
+               threads * ctas,
+               variant.clustered};
+  return tile;
+}
+
+/// A thread's sums, as wgmma leaves them.
+void ProductKernel::storeSums(const SumTile &tile, ArrayRef<Val> sums) {
+  Val base = tile.at(k.i32(0), (lane & 3) * 2, warp * 16 + (lane >> 2));
   for (int64_t part = 0; part < parts; ++part)
     for (int64_t i = 0; i < tokens / 2; ++i) {
-      int64_t token = 8 * (i / 4) + i % 2, rowOffset = i % 4 / 2 * 8;
+      int64_t token = 8 * (i / 4) + i % 2;
+      int64_t output = part * kTileRows + i % 4 / 2 * 8;
       k.store(sums[part * tokens / 2 + i],
-              k.at(base, (part * tokens + token) * kSumsPitch + rowOffset * 4));
+              k.at(base, (token * tile.pitch() + output) * 4));
     }
-}
-
-/// A warp a token; of a cluster, each CTA takes its share of the tokens.
-void ProductKernel::finishTokens() {
-  int64_t ctas = variant.ctasPerTile();
-  k.forLoop(warp * ctas + rank, k.i32(tokens), k.i32(kConsumerWarps * ctas),
-            [&](Val token) {
-              k.ifThen(first + token < last,
-                       [&] { finishToken(first + token, gatherSums(token)); });
-            });
-}
-
-/// For each part, the sums of rows 4 lane .. 4 lane + 3.
-SmallVector<SmallVector<Val>> ProductKernel::gatherSums(Val token) {
-  auto quad = VectorType::get(kLaneRows, k.getF32Type());
-  SmallVector<SmallVector<Val>> values;
-  for (int64_t part = 0; part < parts; ++part) {
-    Val own = k.at(weights, (token + part * tokens) * kSumsPitch +
-                                lane * (kLaneRows * 4));
-    SmallVector<Val> total;
-    for (int64_t cta = 0; cta < variant.ctasPerTile(); ++cta) {
-      Val from = variant.clustered ? clusterAddress(k, own, k.i32(cta)) : own;
-      Val sums = k.load(quad, from, 16);
-      for (int64_t i = 0; i < kLaneRows; ++i) {
-        Val sum = k.extract(sums, i);
-        if (cta == 0)
-          total.push_back(sum);
-        else
-          total[i] = total[i] + sum;
-      }
-    }
-    values.push_back(total);
-  }
-  return values;
-}
-
-//===----------------------------------------------------------------------===//
-// Epilogue
-//===----------------------------------------------------------------------===//
-
-Val ProductKernel::roundTo(Type type, Val value) {
-  return k.toF32(k.truncF(value, type));
-}
-
-/// `row` of y, columns 128 weightTile + 4 lane and the next three.
-void ProductKernel::finishToken(Val row, SmallVector<SmallVector<Val>> values) {
-  if (!problem.isGated())
-    return storeValues(values.front(), row);
-  bool quantized = problem.epilogue == LinearProblem::Epilogue::SwigluQuantize;
-  SmallVector<Val> results;
-  for (auto [gate, up] : llvm::zip_equal(values[0], values[1])) {
-    Val g = roundTo(problem.productType, gate);
-    Val u = roundTo(problem.productType, up);
-    results.push_back(g / (k.exp(k.neg(g)) + 1.0) * u);
-  }
-  if (!quantized)
-    return storeValues(results, row);
-  for (Val &result : results)
-    result = roundTo(problem.productType, result);
-  storeQuantized(results, row);
-}
-
-void ProductKernel::storeValues(ArrayRef<Val> values, Val row) {
-  Val column = weightTile * kTileRows + lane * kLaneRows;
-  int64_t bytes = problem.yType.getIntOrFloatBitWidth() / 8;
-  k.ifThen(column < problem.resultColumns(), [&] {
-    Val target = k.at(y, k.toI64(row) * (problem.resultColumns() * bytes) +
-                             k.toI64(column * bytes));
-    SmallVector<Val> words(values);
-    if (bytes == 2)
-      words = {k.packBf16(values[0], values[1]),
-               k.packBf16(values[2], values[3])};
-    k.store(k.makeVector(words), target, kLaneRows * bytes);
-  });
-}
-
-/// The 128 columns of the warp are one block; columns past the end are zeros.
-void ProductKernel::storeQuantized(ArrayRef<Val> values, Val row) {
-  Val largest = k.f32(1e-4);
-  for (Val value : values)
-    largest = k.max(largest, k.abs(value));
-  Val scale = k.warpMax(largest) / 448.0;
-  if (problem.powerOfTwoScales) {
-    // Up to the next power of two: the exponent, plus one if a bit is below.
-    Val bits = k.bitcast(scale, k.getI32Type());
-    scale = k.bitcast((bits + 0x7fffff) & 0x7f800000, k.getF32Type());
-  }
-  SmallVector<Val> scaled;
-  for (Val value : values)
-    scaled.push_back(value / scale);
-  Val low = k.toI32(k.packE4m3(scaled[0], scaled[1]));
-  Val high = k.toI32(k.packE4m3(scaled[2], scaled[3]));
-  Val column = weightTile * kTileRows + lane * kLaneRows;
-  k.ifThen(column < problem.resultColumns(), [&] {
-    k.store(low | (high << k.i32(16)),
-            k.at(y, k.toI64(row) * problem.resultColumns() + k.toI64(column)),
-            4);
-  });
-  k.ifThen(lane == 0, [&] {
-    k.store(
-        scale,
-        k.at(yScales, (k.toI64(row) * weightTiles + k.toI64(weightTile)) * 4));
-  });
 }
 
 } // namespace
@@ -532,14 +415,18 @@ ProductShape::ProductShape(const LinearProblem &problem)
       weightTiles(llvm::divideCeil(problem.resultColumns(), kTileRows)),
       scaled(problem.isScaled()) {}
 
-int64_t ProductShape::getStageBytes(int64_t tokens) const {
-  int64_t scaleBytes = scaled ? parts * tokens * 4 : 0, barrierBytes = 16;
-  return parts * kTileBytes + tokens * kBlockBytes + scaleBytes + barrierBytes;
+int64_t ProductShape::getTileBytes(int64_t tokens, int64_t stages) const {
+  SumTile sums;
+  sums.ranges = 1;
+  sums.tokens = tokens;
+  sums.outputs = parts * kTileRows;
+  return std::max(stages * (parts * kTileBytes + tokens * kBlockBytes),
+                  sums.bytes());
 }
 
-/// Without a ring, what findGroupTile() leaves.
 int64_t ProductShape::getSharedBytes(int64_t tokens, int64_t stages) const {
-  return getStageBytes(tokens) * stages + 16;
+  int64_t scaleBytes = scaled ? parts * tokens * 4 : 0, barrierBytes = 16;
+  return getTileBytes(tokens, stages) + stages * (scaleBytes + barrierBytes);
 }
 
 SmallVector<Type>
@@ -557,7 +444,7 @@ int64_t deepseek::getSm90ProductThreads() { return kThreads; }
 void deepseek::buildSm90Product(KernelBuilder &k, const LinearProblem &problem,
                                 const ProductVariant &variant) {
   k.setDependent();
-  k.setCluster(variant.ctasPerTile());
+  k.setCluster(variant.clusterSize());
   k.getFunction()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                            k.getI32IntegerAttr(variant.occupancy));
   ProductKernel(k, problem, variant).build();

@@ -36,8 +36,9 @@ struct ProductShape {
   int64_t blocks, weightTiles;
   bool scaled;
 
-  /// Shared memory of a stage, and all of it.
-  int64_t getStageBytes(int64_t tokens) const;
+  /// Shared memory of weights and x in all stages, or of the sums that take
+  /// their place; and with all that stands beside it.
+  int64_t getTileBytes(int64_t tokens, int64_t stages) const;
   int64_t getSharedBytes(int64_t tokens, int64_t stages) const;
 };
 
@@ -48,6 +49,9 @@ struct ProductPlan {
   int64_t range;
   /// Tokens a CTA, ascending, and stages of its ring.
   SmallVector<int64_t> tiles, stages;
+  /// CTAs of neighbouring weight rows that share the largest tile of tokens:
+  /// each reads its part for all of them.
+  int64_t sharers;
 };
 
 /// One device function: its tile, and whether the partial sums are made by the
@@ -61,7 +65,12 @@ struct ProductVariant {
   /// Whether the producers give registers to the consumers.
   bool movesRegisters;
 
+  /// CTAs of a cluster that have the same tokens and different weight rows.
+  int64_t sharers;
+
+  /// CTAs that compute one tile; CTAs of a cluster. One of both is 1.
   int64_t ctasPerTile() const { return clustered ? ranges : 1; }
+  int64_t clusterSize() const { return ctasPerTile() * sharers; }
 };
 
 /// Chooses a plan and launches; the emitters differ in what they take.

@@ -12,6 +12,8 @@
 
 #include "lib/Target/NVPTX/Kernels/Sm90Product.h"
 
+#include "lib/Target/NVPTX/Kernels/GroupTiles.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -21,9 +23,7 @@ using namespace mlir::deepseek;
 /// A CTA's share of shared memory when several are on a multiprocessor; each
 /// takes 1 KB more than it asks for.
 static constexpr int64_t kReservedBytes = 1024;
-/// Bytes from token to token of the sums that take the ring's place.
-static constexpr int64_t kSumsPitch = (kTileRows + 4) * 4;
-static constexpr int64_t kMostStages = 12, kMostRanges = 8;
+static constexpr int64_t kMostStages = 12, kMostRanges = 8, kMostSharers = 2;
 
 /// Operands of one type, FP8 in blocks of 128; no heads; rows that TMA can
 /// address.
@@ -68,9 +68,8 @@ static int64_t chooseStages(const ProductShape &shape, int64_t tokens,
   int64_t room =
       (chip.sharedBytes + kReservedBytes) / getOccupancy(shape, tokens) -
       kReservedBytes;
-  int64_t stages = 1;
-  while (stages < kMostStages &&
-         shape.getSharedBytes(tokens, stages + 1) <= room)
+  int64_t stages = 1, most = std::min(kMostStages, shape.blocks);
+  while (stages < most && shape.getSharedBytes(tokens, stages + 1) <= room)
     ++stages;
   return stages;
 }
@@ -109,6 +108,12 @@ static int64_t chooseRange(const ProductShape &shape, const Chip &chip) {
   return best;
 }
 
+/// A tile of 128 tokens is as large as that of the weight, and worth reading
+/// once for two tiles of weight rows.
+static bool canShare(const ProductShape &shape, int64_t tokens) {
+  return tokens == kTileRows && shape.weightTiles % kMostSharers == 0;
+}
+
 static Configuration choosePlan(const LinearProblem &problem, const Chip &chip,
                                 MLIRContext *context) {
   ProductShape shape(problem);
@@ -121,6 +126,7 @@ static Configuration choosePlan(const LinearProblem &problem, const Chip &chip,
       plan.tiles.push_back(tokens);
       plan.stages.push_back(chooseStages(shape, tokens, chip));
     }
+  plan.sharers = canShare(shape, plan.tiles.back()) ? kMostSharers : 1;
   int64_t ranges = llvm::divideCeil(shape.blocks, plan.range);
   int64_t tiles = shape.weightTiles;
   std::string reason;
@@ -139,7 +145,8 @@ static Configuration choosePlan(const LinearProblem &problem, const Chip &chip,
   Builder b(context);
   return {{b.getNamedAttr("range", b.getI64IntegerAttr(plan.range)),
            b.getNamedAttr("token_tiles", b.getDenseI64ArrayAttr(plan.tiles)),
-           b.getNamedAttr("stages", b.getDenseI64ArrayAttr(plan.stages))},
+           b.getNamedAttr("stages", b.getDenseI64ArrayAttr(plan.stages)),
+           b.getNamedAttr("sharers", b.getI64IntegerAttr(plan.sharers))},
           reason};
 }
 
@@ -157,10 +164,10 @@ static LogicalResult checkTile(func::FuncOp kernel, const ProductShape &shape,
   if (shape.parts * tokens > 128)
     return error() << "expected 'token_tiles' up to 64 for gate and up, got "
                    << tokens;
-  if (stages < 1)
-    return error() << "expected 'stages' of 1 and more, got " << stages;
-  int64_t sums = shape.parts * tokens * kSumsPitch;
-  int64_t bytes = std::max(shape.getSharedBytes(tokens, stages), sums);
+  if (stages < 1 || stages > kMostStages)
+    return error() << "expected 'stages' from 1 to " << kMostStages << ", got "
+                   << stages;
+  int64_t bytes = shape.getSharedBytes(tokens, stages);
   if (bytes > chip.sharedBytes)
     return error() << stages << " stages of " << tokens << " tokens take "
                    << bytes << " bytes of shared memory, " << chip.name
@@ -186,12 +193,17 @@ static FailureOr<ProductPlan> readPlan(func::FuncOp kernel,
     return kernel.emitError()
            << "the configuration of kernel '" << kernel.getName()
            << "': expected 'token_tiles', ascending, and as many 'stages'";
+  bool shared = canShare(shape, tiles.asArrayRef().back());
+  FailureOr<int64_t> sharers =
+      getParameter(kernel, parameters, "sharers", 1, shared ? kMostSharers : 1);
+  if (failed(sharers))
+    return failure();
   for (auto [tokens, count] :
        llvm::zip_equal(tiles.asArrayRef(), stages.asArrayRef()))
     if (failed(checkTile(kernel, shape, tokens, count, chip)))
       return failure();
   return ProductPlan{*range, llvm::to_vector(tiles.asArrayRef()),
-                     llvm::to_vector(stages.asArrayRef())};
+                     llvm::to_vector(stages.asArrayRef()), *sharers};
 }
 
 //===----------------------------------------------------------------------===//
@@ -214,7 +226,7 @@ private:
   void launchVariant(size_t index);
   Value countTokenTiles(int64_t tokens);
   TensorMap mapOf(unsigned argument, int64_t offset);
-  Value xMap(int64_t tokens);
+  Value xMap(const ProductVariant &variant);
   Value weightMap(const WeightPiece &piece);
 
   LaunchBuilder &launch;
@@ -247,15 +259,10 @@ void ProductLauncher::run(size_t index) {
       [&] { launchVariant(index); }, [&] { run(index + 1); });
 }
 
-/// Of all groups at most: each that has rows has one tile, and one more for
-/// every `tokens` rows beyond its first.
 Value ProductLauncher::countTokenTiles(int64_t tokens) {
   if (!problem.isGrouped())
     return launch.ceilDiv(rows, tokens);
-  Value groups = launch.min(rows, launch.i64(problem.groups));
-  Value rest = arith::SubIOp::create(launch, rows, groups);
-  Value more = arith::DivUIOp::create(launch, rest, launch.i64(tokens));
-  return arith::AddIOp::create(launch, groups, more);
+  return mostGroupTiles(launch, rows, problem.groups, tokens);
 }
 
 /// Of an operand whose rows of K begin `offset` elements into the argument.
@@ -270,12 +277,12 @@ TensorMap ProductLauncher::mapOf(unsigned argument, int64_t offset) {
   return map;
 }
 
-Value ProductLauncher::xMap(int64_t tokens) {
+Value ProductLauncher::xMap(const ProductVariant &variant) {
   TensorMap map = mapOf(problem.x, problem.xOffset);
   // A map of no rows is none.
   map.sizes.push_back(arith::MaxUIOp::create(launch, rows, launch.i64(1)));
   map.strides = {launch.i64(problem.xRowStride * shape.elementBytes)};
-  map.box.push_back(tokens);
+  map.box.push_back(variant.tokens / variant.sharers);
   return launch.tensorMap(map);
 }
 
@@ -299,6 +306,7 @@ void ProductLauncher::launchVariant(size_t index) {
   bool isLast = index + 1 == plan.tiles.size();
   // The sums of gate, up and all ranges are too many for one thread.
   variant.clustered = variant.ranges > 1 && (!isLast || problem.isGated());
+  variant.sharers = isLast ? plan.sharers : 1;
   variant.occupancy = getOccupancy(shape, variant.tokens);
   // ptxas refuses to move them in kernels that divide, as those of gates do.
   variant.movesRegisters = variant.tokens == 128;
@@ -307,7 +315,7 @@ void ProductLauncher::launchVariant(size_t index) {
                   getSm90ProductThreads());
   buildSm90Product(k, problem, variant);
 
-  SmallVector<Value> arguments = {xMap(variant.tokens)};
+  SmallVector<Value> arguments = {xMap(variant)};
   for (const WeightPiece &piece : problem.pieces)
     arguments.push_back(weightMap(piece));
   Value y = launch.data(problem.y);

@@ -1,0 +1,34 @@
+// RUN: ds-eval %s
+// RUN: ds-opt %s --ds-compile="target=nvptx chip=sm_90a stop-after=kernels" | sed -e '/func.func @scaled_linear_128x2048_f8_1/s/ {$/ attributes {nvptx.configuration = {sm_90a = {emitter = "sm90_fp8_linear", range = 2 : i64, sharers = 1 : i64, stages = array<i64: 3>, token_tiles = array<i64: 128>}}} {/' > %t.mlir
+// RUN: ds-opt %t.mlir --ds-compile="target=nvptx chip=sm_90a start-after=kernels" -o %t.llvm.mlir && FileCheck %s < %t.llvm.mlir
+// RUN: ds-translate %t.llvm.mlir --emit=shared -o %t.so && ds-run %t.so --device=simulator
+
+// A product whose 8 ranges of K are made by the CTAs of a cluster, and the same of one
+// row less, whose one CTA makes all ranges: somebody has so configured the second
+// kernel. Rows have the same bits.
+
+// CHECK-DAG: cluster = array<i64: 8, 1, 1>{{[^{}]*}} name = "scaled_linear_128x2048_f8_n64"
+// CHECK-DAG: cluster = array<i64: 1, 1, 1>{{[^{}]*}} name = "scaled_linear_128x2048_f8_1_n128"
+
+#x = #deepseek.block_scaled<[1, 128]>
+!r8 = tensor<128x2048xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
+
+module attributes {deepseek.source = "seed:1"} {
+  deepseek.weight @x from "x" : tensor<70x2048xbf16>
+  deepseek.weight @r from "r.weight" : !r8
+  deepseek.weight @r_s from "r.weight_scale_inv" : tensor<1x16xf32>
+
+  func.func @ranges() {
+    %x = deepseek.get_weight @x : tensor<70x2048xbf16>
+    %less = tensor.extract_slice %x[0, 0] [69, 2048] [1, 1] : tensor<70x2048xbf16> to tensor<69x2048xbf16>
+    %r = deepseek.get_weight @r : !r8
+    %r_s = deepseek.get_weight @r_s : tensor<1x16xf32>
+    %q, %s = deepseek.quantize %x : (tensor<70x2048xbf16>) -> (tensor<70x2048xf8E4M3FN, #x>, tensor<70x16xf32>)
+    %q_less, %s_less = deepseek.quantize %less : (tensor<69x2048xbf16>) -> (tensor<69x2048xf8E4M3FN, #x>, tensor<69x16xf32>)
+    %cluster = deepseek.scaled_linear %q, %s, %r, %r_s : (tensor<70x2048xf8E4M3FN, #x>, tensor<70x16xf32>, !r8, tensor<1x16xf32>) -> tensor<70x128xf32>
+    %alone = deepseek.scaled_linear %q_less, %s_less, %r, %r_s : (tensor<69x2048xf8E4M3FN, #x>, tensor<69x16xf32>, !r8, tensor<1x16xf32>) -> tensor<69x128xf32>
+    %same = tensor.extract_slice %cluster[0, 0] [69, 128] [1, 1] : tensor<70x128xf32> to tensor<69x128xf32>
+    check.expect_eq %alone, %same : tensor<69x128xf32>
+    return
+  }
+}
