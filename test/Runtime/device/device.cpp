@@ -1,9 +1,10 @@
 //===- device.cpp - Memory and weights of a model on a GPU ----------------===//
 //
-// ds-test-device MODEL.so DEVICE CONSTANTS SOURCE: the bytes that the driver
-// has less after each step, compared with the plan and the module's CONSTANTS
-// bytes of constants; the weights on the device, compared with those that the
-// processor would use; and sessions of several threads.
+// ds-test-device MODEL.so DEVICE CONSTANTS SOURCE [STEPS]: the bytes that the
+// driver has less after each step, compared with the plan and the module's
+// CONSTANTS bytes of constants; the weights on the device, compared with those
+// that the processor would use. With STEPS also sessions of several threads,
+// and a large copy.
 //
 //===----------------------------------------------------------------------===//
 
@@ -101,8 +102,7 @@ std::vector<int32_t> runSteps(Model &model, int count) {
 }
 
 /// Sessions of several threads take turns on the device.
-void runThreads(Model &model) {
-  constexpr int steps = 60;
+void runThreads(Model &model, int steps) {
   const std::vector<int32_t> expected = runSteps(model, steps);
   std::vector<int32_t> results[3];
   std::vector<std::thread> threads;
@@ -149,7 +149,7 @@ void uploadManyPieces(Device &device) {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 5)
+  if (argc != 5 && argc != 6)
     return 1;
   const uint64_t constants = static_cast<uint64_t>(std::atoi(argv[3]));
   const char *source = argv[4];
@@ -166,10 +166,17 @@ int main(int argc, char **argv) {
   Result<SessionPlan> session = SessionPlan::create(model.module(), wanted);
   check(session.status());
   const MemoryPlan plan(model.module(), *session);
-  const uint64_t atFirst = available(device);
+  // Loading brings the scratch, and variables that the code has.
+  uint64_t before = available(device);
+  check(model.loadCode());
+  std::printf("code: %llu bytes besides the scratch\n",
+              static_cast<unsigned long long>(before - available(device) -
+                                              plan.scratch));
+  before = available(device);
   check(model.bindWeights(source));
   const uint64_t loaded = available(device);
-  compareBytes("model", plan.modelBytes() + constants, atFirst - loaded);
+  compareBytes("model", plan.weights + plan.derived + constants,
+               before - loaded);
   {
     auto created = Session::create(model, wanted);
     check(created.status());
@@ -179,7 +186,9 @@ int main(int argc, char **argv) {
   }
   compareBytes("without it", 0, loaded - available(device));
   compareWeights(model, source);
-  runThreads(model);
-  uploadManyPieces(device);
+  if (argc > 5) {
+    runThreads(model, std::atoi(argv[5]));
+    uploadManyPieces(device);
+  }
   return 0;
 }
