@@ -19,7 +19,7 @@ extern const char fake_ptx[] __attribute__((visibility("hidden")));
 extern const char fake_ptx_end[] __attribute__((visibility("hidden")));
 
 #ifndef FAKE_CHIP
-#define FAKE_CHIP "sm_80"
+#define FAKE_CHIP "sm_90"
 #endif
 #ifndef FAKE_KERNEL_IMAGE
 #define FAKE_KERNEL_IMAGE 0
