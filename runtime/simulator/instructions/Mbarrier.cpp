@@ -211,16 +211,20 @@ static Flow testWait(Warp &warp, const Instruction &i, LaneMask active) {
     LockedBarrier locked(warp, i, lane);
     bool over = locked.barrier.phase != phase;
     ended |= LaneMask(over) << lane;
+    if (!over)
+      warp.missing = {locked.barrier.missing, locked.barrier.bytes};
     if (over && !(learnt >> lane & 1)) {
       locked.acquire();
       learnt |= lanesAt(warp, i.address[0], lane, active);
     }
   });
   warp.setPredicate(i.operand[0], active, ended);
-  if (ended == active)
+  if (ended == active) {
     warp.progressed = true;
-  else
+    warp.missing.reset();
+  } else {
     warp.polls = true;
+  }
   return Flow::Next;
 }
 

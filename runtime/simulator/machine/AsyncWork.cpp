@@ -90,9 +90,14 @@ std::string AsyncWork::describeInFlight(const Cta &cta, uint64_t offset,
                          "copy in line {} is still to {}",
                          bytes, offset, copy->instruction->line,
                          writes ? "write" : "read");
-  return fmt::format("writes {} bytes at byte {} of shared memory that a wgmma "
-                     "is still to read",
-                     bytes, offset);
+  std::string lines;
+  for (const std::unique_ptr<Warp> &warp : cta.warps)
+    if (lines.empty() && warp->products.arePending())
+      lines = fmt::format(", from that in line {} on,",
+                          warp->products.oldest().instruction->line);
+  return fmt::format("writes {} bytes at byte {} of shared memory that a wgmma"
+                     "{} is still to read",
+                     bytes, offset, lines);
 }
 
 const BulkCopy *AsyncWork::find(const Cta &cta, uint64_t offset, uint64_t bytes,

@@ -224,6 +224,9 @@ void Cluster::deadlock() const {
           fmt::format("; CTA ({}, {}, {}) warp {} waits in line {} '{}'",
                       cta->position[0], cta->position[1], cta->position[2],
                       warp->index, instruction.line, instruction.opcode);
+      if (warp->missing)
+        message += fmt::format(" for {} arrivals and {} bytes",
+                               warp->missing->arrivals, warp->missing->bytes);
     }
   }
   throw Fault(FaultKind::Deadlock, message);

@@ -170,6 +170,12 @@ public:
   bool progressed = false;
   /// It asked whether something has happened that has not: others shall go on.
   bool polls = false;
+  /// What was missing at the mbarrier that it polled last.
+  struct Missing {
+    uint64_t arrivals = 0;
+    int64_t bytes = 0;
+  };
+  std::optional<Missing> missing;
   /// What cp.async has begun, and how many groups each lane has committed.
   std::vector<AsyncCopy> copies;
   std::array<uint64_t, kLanes> copyGroups = {};

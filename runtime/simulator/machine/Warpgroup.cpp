@@ -54,22 +54,24 @@ void WarpProducts::fence(size_t registers) {
       use = Free;
 }
 
-/// The registers of the result, which may be those of earlier products only if
-/// it is the whole result of each.
+/// The registers of the result may be those of earlier products only if all of
+/// them are.
 void WarpProducts::checkResults(const Warp &warp, const Product &product) {
-  const Instruction &i = *product.instruction;
-  for (const Product &other : pending) {
-    const std::vector<Slot> &list = other.instruction->list;
+  const std::vector<Slot> &list = product.instruction->list;
+  auto end = list.begin() + static_cast<std::ptrdiff_t>(product.results);
+  auto shared = std::find_if(list.begin(), end, [&](Slot slot) {
+    return uses[indexOf(slot)] == Written;
+  });
+  if (shared == end)
+    return;
+  for (const Product &other : pending)
     if (other.results == product.results &&
-        std::equal(list.begin(), list.begin() + other.results, i.list.begin()))
-      continue;
-    for (size_t k = 0; k < product.results; ++k)
-      if (std::find(list.begin(), list.end(), i.list[k]) != list.end())
-        warp.fault(FaultKind::InvalidUse, i, 0,
-                   fmt::format("expected a wait for the wgmma in line {}, of "
-                               "which this one uses some registers",
-                               other.instruction->line));
-  }
+        std::equal(list.begin(), end, other.instruction->list.begin()))
+      return;
+  warp.fault(FaultKind::InvalidUse, *product.instruction, 0,
+             fmt::format("expected a wait for the wgmma in line {}, of which "
+                         "this one uses some registers",
+                         ownerOf(*shared).line));
 }
 
 void WarpProducts::issue(const Warp &warp, const Product &product) {
@@ -79,17 +81,20 @@ void WarpProducts::issue(const Warp &warp, const Product &product) {
                "expected wgmma.fence before the first wgmma after a wait");
   for (size_t k = 0; k < i.list.size(); ++k) {
     Use use = uses[indexOf(i.list[k])];
+    bool isResult = k < product.results;
     if (use == Touched)
       warp.fault(FaultKind::InvalidUse, i, 0,
                  fmt::format("expected wgmma.fence between the last use of "
                              "register {} of the {} and this",
-                             k < product.results ? k : k - product.results,
-                             k < product.results ? "result" : "left matrix"));
-    if (use == Written && k >= product.results)
+                             isResult ? k : k - product.results,
+                             isResult ? "result" : "left matrix"));
+    if (use == (isResult ? Read : Written))
       warp.fault(FaultKind::InvalidUse, i, 0,
-                 fmt::format("reads a register that the wgmma in line {} is "
-                             "still to write",
-                             ownerOf(i.list[k]).line));
+                 fmt::format("{} a register that the wgmma in line {} is still "
+                             "to {}",
+                             isResult ? "writes" : "reads",
+                             ownerOf(i.list[k]).line,
+                             isResult ? "read" : "write"));
   }
   checkResults(warp, product);
   pending.push_back(product);

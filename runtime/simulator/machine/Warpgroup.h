@@ -34,6 +34,8 @@ public:
   /// True from wgmma.fence until all products are done.
   bool areOpen() const { return fenced || arePending(); }
   bool arePending() const { return !pending.empty(); }
+  /// The product that is not done and was issued first.
+  const Product &oldest() const { return pending.front(); }
   /// A fault if the instruction, which is no wgmma, names a register of a
   /// product that is not done. Products then need a fence to use those it
   /// names.

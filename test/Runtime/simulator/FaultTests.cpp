@@ -76,6 +76,20 @@ static void testTexts() {
   refuse("width", "add.s32 %r1, %r2, %rd3;");
   refuse("register", "mov.b32 %r1, %r9;");
   refuse("special register", "mov.u32 %r1, %clock;");
+  refuse("tcgen05", "tcgen05.wait::ld.sync.aligned;");
+  refuse("copy of a form",
+         "cp.async.bulk.tensor.2d.global.shared::cta.im2col_no_offs.bulk_group "
+         "[%rd1, {%r1, %r2}], [%r3];");
+  refuse("copy in a direction", "cp.async.bulk.shared::cta.global.bulk_group "
+                                "[%r1], [%rd1], %r2;");
+  refuse("coordinates", "cp.async.bulk.tensor.3d.global.shared::cta.bulk_group "
+                        "[%rd1, {%r1, %r2}], [%r3];");
+  refuse("depth", "wgmma.mma_async.sync.aligned.m64n8k16.f32.e4m3.e4m3 "
+                  "{%r1, %r2, %r3, %r1}, %rd1, %rd2, %p1, 1, 1;");
+  refuse("columns", "wgmma.mma_async.sync.aligned.m64n12k32.f32.e4m3.e4m3 "
+                    "{%r1, %r2, %r3, %r1}, %rd1, %rd2, %p1, 1, 1;");
+  refuse("flag", "wgmma.mma_async.sync.aligned.m64n8k32.f32.e4m3.e4m3 "
+                 "{%r0, %r1, %r2, %r3}, %rd1, %rd2, %p1, 1, 2;");
   refuse("label", "bra nowhere;");
   refuse("count", "add.s32 %r1, %r2;");
   refuse("count", "add.s32 %r1, %r2, %r3, %r1;");
@@ -185,6 +199,8 @@ void testFaults(const std::string &folder) {
   run("matrix in the middle of a pattern", "product", 64, 128);
   run("end before a product", "product", 128, 128);
   run("product of three warps of four", "product", 256, 128);
+  run("product into some registers of another", "product", 512, 128);
+  run("product of registers of another", "product", 1024, 128);
   run("product of three warps", "product", 0, 96);
   testTexts();
   testDamage(readFile(folder + "/faults.ptx"));
