@@ -8,12 +8,10 @@
 #include "runtime/core/DerivedWeights.h"
 
 #include "runtime/core/DeviceStep.h"
+#include "runtime/core/PeriodicReport.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,43 +44,6 @@ double residentPart(const Memory &memory) {
   return samples ? static_cast<double>(resident) / static_cast<double>(samples)
                  : 1.0;
 }
-
-/// Calls `report` every two seconds while it lives.
-class ProgressReport {
-public:
-  ProgressReport(const Memory &memory, const Reporter &report)
-      : memory(memory), report(report) {
-    if (report)
-      thread = std::thread([this] { watch(); });
-  }
-  ~ProgressReport() {
-    if (!thread.joinable())
-      return;
-    {
-      std::lock_guard<std::mutex> lock(mutex);
-      finished = true;
-    }
-    wake.notify_one();
-    thread.join();
-  }
-
-private:
-  void watch() {
-    std::unique_lock<std::mutex> lock(mutex);
-    while (!wake.wait_for(lock, std::chrono::seconds(2),
-                          [this] { return finished; }))
-      report(fmt::format("preparing {} of weights: {:.0f} %",
-                         formatBytes(static_cast<double>(memory.size())),
-                         100 * residentPart(memory)));
-  }
-
-  const Memory &memory;
-  const Reporter &report;
-  std::mutex mutex;
-  std::condition_variable wake;
-  bool finished = false;
-  std::thread thread;
-};
 
 } // namespace
 
@@ -133,7 +94,11 @@ Result<Memory> computeDerivedWeights(const Module &module, Device &device,
   call.device = &device;
   std::vector<dsrt_buffer> results(entry->result_count);
   if (device.isHost()) {
-    ProgressReport progress(*memory, report);
+    PeriodicReport progress(report, [&] {
+      return fmt::format("preparing {} of weights: {:.0f} %",
+                         formatBytes(static_cast<double>(memory->size())),
+                         100 * residentPart(*memory));
+    });
     DSRT_TRY(callEntry(*entry, call, nullptr, results.data()));
   } else {
     std::unique_lock<std::mutex> mine = device.use();

@@ -2,6 +2,7 @@
 
 #include "runtime/core/Model.h"
 
+#include "runtime/core/PeriodicReport.h"
 #include "runtime/core/SessionPlan.h"
 #include "runtime/weights/Weights.h"
 
@@ -24,12 +25,15 @@ Status Model::openDevice(const DeviceOptions &options) {
   return Status();
 }
 
-Status Model::loadCode() {
+Status Model::loadCode(const Reporter &report) {
   if (!target)
     DSRT_TRY(openDevice(DeviceOptions()));
   if (target->isHost())
     return Status();
   std::unique_lock<std::mutex> mine = target->use();
+  PeriodicReport progress(report, [this] {
+    return fmt::format("compiling the kernels for {}", target->name());
+  });
   return target->load();
 }
 
@@ -65,7 +69,7 @@ Status Model::uploadWeights(const Weights &weights, const Reporter &report) {
                              DeviceWeights::plan(tables).bytes +
                                  (prepare ? prepare->workspace_bytes : 0) +
                                  tables.scratch_bytes));
-  DSRT_TRY(loadCode());
+  DSRT_TRY(loadCode(report));
   std::unique_lock<std::mutex> mine = target->use();
   Result<DeviceWeights> copied =
       DeviceWeights::upload(*target, tables, weights.addresses(), report);

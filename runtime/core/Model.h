@@ -31,8 +31,8 @@ public:
   Status openDevice(const DeviceOptions &options);
   /// The GPU that was opened, else the processor.
   Device &device() { return target ? *target : hostDevice(); }
-  /// Loads the code of a GPU.
-  Status loadCode();
+  /// Loads the code of a GPU, whose driver may have to compile it.
+  Status loadCode(const Reporter &report = {});
 
   /// Where weights and tokenizer are looked for: `folder` if given, else the
   /// source that the model was compiled from.

@@ -57,7 +57,7 @@ static int run(dsrt_model *model) {
 int main(int argc, char **argv) {
   dsrt_model *model = NULL;
   show("no file", dsrt_model_open("/nonexistent.so", &model));
-  if (argc != 2 || dsrt_model_open(argv[1], &model)) {
+  if (argc < 2 || dsrt_model_open(argv[1], &model)) {
     show("open", 1);
     return 1;
   }
@@ -67,7 +67,9 @@ int main(int argc, char **argv) {
          (int)info.vocabulary, (int)info.context_length);
   dsrt_session *session = NULL;
   show("no weights", dsrt_session_create(model, NULL, &session));
+  show("device", dsrt_model_open_device(model, argc > 2 ? argv[2] : "auto"));
   show("weights", dsrt_model_bind_weights(model, NULL));
+  show("device too late", dsrt_model_open_device(model, "auto"));
   int code = run(model);
   dsrt_model_close(model);
   dsrt_model_close(NULL);

@@ -8,7 +8,7 @@
 |*   no-device    a machine with the driver and no GPU
 |*   old          a driver that is older than the PTX
 |*   out-of-date  a driver that does not start
-|*   slow         large copies take 0.8 s
+|*   slow         large copies take 0.8 s, and code takes 2.2 s to load
 |*   count        prints at the end how much was launched and captured
 |*
 \*===----------------------------------------------------------------------===*/
@@ -62,6 +62,8 @@ EXPORT CUresult cuModuleLoadDataEx(CUmodule *module, const void *image,
                                    void **values) {
   if (behaves("old"))
     return (CUresult)222; /* CUDA_ERROR_UNSUPPORTED_PTX_VERSION */
+  if (behaves("slow"))
+    usleep(2200000);
   return NEXT(cuModuleLoadDataEx)(module, image, count, options, values);
 }
 
