@@ -11,6 +11,8 @@ ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
       getSm90Fp8LinearEmitter(),
       getSm90Fp8GroupedLinearEmitter(),
       getSm90Bf16LinearEmitter(),
+      getAttentionEmitter(),
+      getCacheGatherEmitter(),
       getLatentAttentionEmitter(),
       getMmaLinearEmitter(),
       getFallbackEmitter(), // takes all, so it is the last

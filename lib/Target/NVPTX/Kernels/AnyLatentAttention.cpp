@@ -31,7 +31,6 @@
 #include "llvm/Support/FormatVariadic.h"
 
 #include <limits>
-#include <numeric>
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -145,23 +144,17 @@ RowWriter::RowWriter(KernelBuilder &k, const LatentShape &shape,
 
 /// q[head] = latent ++ rope; zeros for heads that do not exist.
 void RowWriter::copyQueries() {
-  Val firstRow = k.toI64(block.token) * shape.heads;
-  auto copy = [&](Val source, int64_t width, int64_t targetColumn) {
-    int64_t pieces = width / 8;
-    k.forLoop(k.threadId(), k.i32(plan.heads * pieces), k.i32(plan.threads()),
-              [&](Val piece) {
-                Val row = piece / pieces, column = piece % pieces * kPiece;
-                Val exists = block.firstHead + row < k.i32(shape.heads);
-                Val head = k.select(exists, block.firstHead + row, k.i32(0));
-                Val offset = (firstRow + k.toI64(head)) * (width * 2);
-                k.copyAsync(k.at(k.at(queries, row * rowStride + column),
-                                 targetColumn * 2),
-                            k.at(k.at(source, offset), column),
-                            k.select(exists, k.i32(kPiece), k.i32(0)));
-              });
+  Val first = k.toI64(block.token) * shape.heads + k.toI64(block.firstHead);
+  int64_t latentBytes = shape.latent * 2;
+  int64_t ropeBytes = shape.rowBytes() - latentBytes;
+  auto exists = [&](Val head) {
+    return block.firstHead + head < k.i32(shape.heads);
   };
-  copy(k.param(kQueryLatent), shape.latent, 0);
-  copy(k.param(kQueryRope), shape.width - shape.latent, shape.latent);
+  copyRows(k, plan.heads, latentBytes, queries, rowStride,
+           k.at(k.param(kQueryLatent), first * latentBytes), latentBytes,
+           exists);
+  copyRows(k, plan.heads, ropeBytes, k.at(queries, latentBytes), rowStride,
+           k.at(k.param(kQueryRope), first * ropeBytes), ropeBytes, exists);
 }
 
 /// The page of a tile, or of the last one.
@@ -169,30 +162,14 @@ Val RowWriter::loadPageOf(Val tile) {
   return loadPage(k, shape, block, k.min(tile, tileEnd - 1) * plan.tile);
 }
 
-/// Rows of the tile; zeros for rows that the query row does not see. A few
-/// lanes copy a row, so that a thread's addresses differ by constants.
+/// Rows of the tile; zeros for rows that the query row does not see.
 void RowWriter::copyTile(Val tile, Val page) {
-  int64_t pieces = shape.rowBytes() / kPiece;
-  int64_t lanes = std::gcd(pieces, int64_t(8));
-  int64_t rowsAtOnce = plan.threads() / lanes;
-  Val row = k.threadId() / lanes, column = k.threadId() % lanes * kPiece;
   Val inPage = tile % (shape.page / plan.tile) * plan.tile;
-  Val firstRow = k.toI64(page) * shape.page + k.toI64(inPage + row);
-  Val source = k.at(k.at(k.param(kCache), firstRow * shape.rowBytes()), column);
+  Val first = k.toI64(page) * shape.page + k.toI64(inPage);
   Val stage = tile % plan.stages * (plan.tile * rowStride);
-  Val target = k.at(pages, stage + row * rowStride + column);
-  auto copyRow = [&](int64_t next) {
-    Val seen = tile * plan.tile + row + next < visible;
-    Val bytes = k.select(seen, k.i32(kPiece), k.i32(0));
-    for (int64_t piece = 0; piece < pieces; piece += lanes)
-      k.copyAsync(k.at(target, next * rowStride + piece * kPiece),
-                  k.at(source, next * shape.rowBytes() + piece * kPiece),
-                  bytes);
-  };
-  if (rowsAtOnce > plan.tile)
-    return k.ifThen(row < k.i32(plan.tile), [&] { copyRow(0); });
-  for (int64_t next = 0; next < plan.tile; next += rowsAtOnce)
-    copyRow(next);
+  copyRows(k, plan.tile, shape.rowBytes(), k.at(pages, stage), rowStride,
+           k.at(k.param(kCache), first * shape.rowBytes()), shape.rowBytes(),
+           [&](Val row) { return tile * plan.tile + row < visible; });
 }
 
 /// Queries and all but one of the first chunkTiles; a group of copies for each

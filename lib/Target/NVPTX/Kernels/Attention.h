@@ -14,6 +14,21 @@
 
 namespace mlir::deepseek {
 
+/// How many of `count` sequences `isBefore(b)` (i1) holds for: the number of
+/// the sequence that something belongs to. All threads of a warp must come here
+/// together, and know the same.
+Val countSequences(KernelBuilder &k, Val count,
+                   llvm::function_ref<Val(Val)> isBefore);
+
+/// Copies `rows` rows of `bytes` bytes into shared memory by cp.async, `stride`
+/// bytes from one to the next there and `sourceStride` in global memory; zeros
+/// instead of those for which `exists(row)` (i1) does not hold. `bytes` is a
+/// multiple of 16. A few lanes copy a row, so that a thread's addresses differ
+/// by constants.
+void copyRows(KernelBuilder &k, int64_t rows, int64_t bytes, Val target,
+              int64_t stride, Val source, int64_t sourceStride,
+              llvm::function_ref<Val(Val)> exists);
+
 /// A query row's sequence, and how many cached rows of it the row sees.
 struct QueryRow {
   Val sequence, visible;
@@ -57,6 +72,10 @@ SmallVector<Type> combineParameters(MLIRContext *context);
 /// Its body. A CTA merges a head of a query row, four columns a thread.
 void writeCombine(KernelBuilder &k, int64_t heads, int64_t columns,
                   int64_t chunk);
+
+/// Says that one CTA a multiprocessor is enough: ptxas, which would guess, may
+/// give a thread all registers it asks for.
+void setSingleCta(KernelBuilder &k);
 
 } // namespace mlir::deepseek
 

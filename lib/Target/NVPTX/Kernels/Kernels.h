@@ -7,6 +7,8 @@
 
 namespace mlir::deepseek {
 
+const KernelEmitter *getAttentionEmitter();
+const KernelEmitter *getCacheGatherEmitter();
 const KernelEmitter *getEmbeddingEmitter();
 const KernelEmitter *getFallbackEmitter();
 const KernelEmitter *getLatentAttentionEmitter();

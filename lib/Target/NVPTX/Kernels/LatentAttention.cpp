@@ -4,7 +4,6 @@
 
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -166,8 +165,7 @@ void Launches::launchRows(
     partials = launch.scratch(splitting.partials * shape.heads *
                               (shape.latent + kStatisticFloats) * 4);
   KernelBuilder k(launch, isSplit ? "split" : "", types, threads);
-  k.getFunction()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                           launch.getI32IntegerAttr(1));
+  setSingleCta(k);
   write(k, isSplit);
   SmallVector<Value> arguments(operands);
   arguments.push_back(isSplit ? partials : result);
