@@ -8,6 +8,7 @@
 #include "Matrix.h"
 
 #include "deepseek/Conversion/DeepSeekToLinalg.h"
+#include "deepseek/Conversion/RopeFrequencies.h"
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 
 #include <cmath>
@@ -150,10 +151,8 @@ static double yarnCorrection(double turns, double length, double theta,
   return width * std::log(length / (2 * M_PI * turns)) / (2 * std::log(theta));
 }
 
-/// The frequencies of the pairs of `width` elements, as f32 arithmetic gives
-/// them.
-static SmallVector<float> ropeFrequencies(double theta, YarnAttr yarn,
-                                          int64_t width) {
+SmallVector<float> deepseek::ropeFrequencies(double theta, YarnAttr yarn,
+                                             int64_t width) {
   SmallVector<float> result;
   double low = 0, high = 0;
   if (yarn) {

@@ -1,6 +1,7 @@
 //===- Emitters.cpp - The list of emitters --------------------------------===//
 
 #include "lib/Target/NVPTX/Kernels/Kernels.h"
+#include "lib/Target/NVPTX/Kernels/RowEmitters.h"
 
 using namespace mlir;
 using namespace mlir::deepseek;
@@ -15,6 +16,14 @@ ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
       getCacheGatherEmitter(),
       getLatentAttentionEmitter(),
       getMmaLinearEmitter(),
+      getRouteEmitter(),
+      getRowsEmitter(),
+      getBlocksEmitter(),
+      getDequantizeEmitter(),
+      getArgmaxEmitter(),
+      getExpertLoadEmitter(),
+      getUpdateRouterBiasEmitter(),
+      getMtpVerifyEmitter(),
       getFallbackEmitter(), // takes all, so it is the last
   };
   return emitters;

@@ -489,7 +489,10 @@ Val KernelBuilder::warpMax(Val value) {
 
 /// Each warp's value through shared memory; every warp then reduces them alike.
 Val KernelBuilder::blockReduce(Val value, bool isMax) {
-  value = isMax ? warpMax(value) : warpSum(value);
+  auto overWarp = [&](Val value) {
+    return isMax ? warpMax(value) : warpSum(value);
+  };
+  value = overWarp(value);
   int64_t warps = threads / 32;
   if (warps == 1)
     return value;
@@ -499,12 +502,12 @@ Val KernelBuilder::blockReduce(Val value, bool isMax) {
   Val slot = at(slots, warp() * bytes); // warp() needs all lanes
   ifThen(lane() == 0, [&] { store(value, slot); });
   barrier();
-  Val total = load(value.getType(), slots);
-  for (int64_t i = 1; i < warps; ++i) {
-    Val next = load(value.getType(), at(slots, i * bytes));
-    total = isMax ? max(total, next) : total + next;
-  }
-  return total;
+  // A lane for each warp; the others have the first's, or 0 in a sum.
+  Val isWarp = lane() < i32(warps);
+  Val total = load(value.getType(),
+                   at(slots, select(isWarp, lane(), i32(0)) * bytes));
+  return overWarp(isMax ? total
+                        : select(isWarp, total, constantLike(total, 0)));
 }
 
 Val KernelBuilder::blockSum(Val value) { return blockReduce(value, false); }
