@@ -101,6 +101,31 @@ module attributes {deepseek.source = "seed:1"} {
     return
   }
 
+  // Two weights one below the other: each has tiles of its own.
+  func.func @pieces() {
+    %x = deepseek.get_weight @x : tensor<130x448xbf16>
+    %g = deepseek.get_weight @g : !g8
+    %g_s = deepseek.get_weight @g_s : tensor<2x4xf32>
+    %w = deepseek.get_weight @w : !w8
+    %w_s = deepseek.get_weight @w_s : tensor<2x4xf32>
+    %g_cast = tensor.cast %g : !g8 to tensor<256x448xf8E4M3FN>
+    %w_cast = tensor.cast %w : !w8 to tensor<200x448xf8E4M3FN>
+    %concat = tensor.concat dim(0) %g_cast, %w_cast : (tensor<256x448xf8E4M3FN>, tensor<200x448xf8E4M3FN>) -> tensor<456x448xf8E4M3FN>
+    %both = tensor.cast %concat : tensor<456x448xf8E4M3FN> to tensor<456x448xf8E4M3FN, #w>
+    %both_s = tensor.concat dim(0) %g_s, %w_s : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<4x4xf32>
+    %q, %s = deepseek.quantize %x : (tensor<130x448xbf16>) -> (tensor<130x448xf8E4M3FN, #x>, tensor<130x4xf32>)
+    %y = deepseek.scaled_linear %q, %s, %both, %both_s : (tensor<130x448xf8E4M3FN, #x>, tensor<130x4xf32>, tensor<456x448xf8E4M3FN, #w>, tensor<4x4xf32>) -> tensor<130x456xf32>
+    %x7 = tensor.extract_slice %x[60, 0] [7, 448] [1, 1] : tensor<130x448xbf16> to tensor<7x448xbf16>
+    %q7, %s7 = deepseek.quantize %x7 : (tensor<7x448xbf16>) -> (tensor<7x448xf8E4M3FN, #x>, tensor<7x4xf32>)
+    %y_g = deepseek.scaled_linear %q7, %s7, %g, %g_s : (tensor<7x448xf8E4M3FN, #x>, tensor<7x4xf32>, !g8, tensor<2x4xf32>) -> tensor<7x256xf32>
+    %y_w = deepseek.scaled_linear %q7, %s7, %w, %w_s : (tensor<7x448xf8E4M3FN, #x>, tensor<7x4xf32>, !w8, tensor<2x4xf32>) -> tensor<7x200xf32>
+    %of_g = tensor.extract_slice %y[60, 0] [7, 256] [1, 1] : tensor<130x456xf32> to tensor<7x256xf32>
+    %of_w = tensor.extract_slice %y[60, 256] [7, 200] [1, 1] : tensor<130x456xf32> to tensor<7x200xf32>
+    check.expect_eq %y_g, %of_g : tensor<7x256xf32>
+    check.expect_eq %y_w, %of_w : tensor<7x200xf32>
+    return
+  }
+
   // A group alone: the others are empty.
   func.func @grouped() {
     %x = deepseek.get_weight @rows : tensor<70x192xbf16>

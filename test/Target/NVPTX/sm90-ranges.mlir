@@ -1,7 +1,7 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile="target=nvptx chip=sm_90a stop-after=kernels" | sed -e '/func.func @scaled_linear_128x2048_f8_1/s/ {$/ attributes {nvptx.configuration = {sm_90a = {emitter = "sm90_fp8_linear", range = 2 : i64, sharers = 1 : i64, stages = array<i64: 3>, token_tiles = array<i64: 128>}}} {/' > %t.mlir
-// RUN: ds-opt %t.mlir --ds-compile="target=nvptx chip=sm_90a start-after=kernels" -o %t.llvm.mlir && FileCheck %s < %t.llvm.mlir
-// RUN: ds-translate %t.llvm.mlir --emit=shared -o %t.so && ds-run %t.so --device=simulator
+// RUN: ds-opt %t.mlir --ds-compile="target=nvptx chip=sm_90a start-after=kernels stop-after=device" -o %t.device.mlir && FileCheck %s < %t.device.mlir
+// RUN: ds-opt %t.device.mlir --ds-compile="target=nvptx chip=sm_90a start-after=device" | ds-translate --emit=shared -o %t.so && ds-run %t.so --device=simulator
 
 // A product whose 8 ranges of K are made by the CTAs of a cluster, and the same of one
 // row less, whose one CTA makes all ranges: somebody has so configured the second

@@ -58,6 +58,7 @@ public:
 
 private:
   void findTile(Val tile);
+  void choosePiece();
   Val findGroupTile(Val tile);
   void loadTiles();
   void requestWeights(Val round);
@@ -79,6 +80,7 @@ private:
   const int64_t tokens, parts, blocks, weightTiles;
 
   Val xMap, xScales, y, yScales, offsets, rows;
+  /// Of each piece of the weight; then of each part, from choosePiece() on.
   SmallVector<Val> weightMaps, weightScales;
   /// In shared memory: by stage, weights of each part, x, products of scales.
   /// Sums take the place of weights.
@@ -88,6 +90,9 @@ private:
   /// Of this CTA: tile of weight rows, group, tokens [first, last), blocks of K
   /// [firstBlock, lastBlock).
   Val weightTile, group, first, last, firstBlock, lastBlock;
+  /// The tile's first row in its piece; columns of y: the first, and how many
+  /// are left in the piece.
+  Val pieceRow, column, columns;
 };
 
 ProductKernel::ProductKernel(KernelBuilder &k, const LinearProblem &problem,
@@ -102,10 +107,10 @@ ProductKernel::ProductKernel(KernelBuilder &k, const LinearProblem &problem,
            kConsumerWarps, variant.sharers) {
   unsigned next = 0;
   xMap = k.param(next++);
-  for (int64_t part = 0; part < parts; ++part)
+  for (size_t piece = 0; piece < problem.pieces.size(); ++piece)
     weightMaps.push_back(k.param(next++));
   xScales = k.param(next++);
-  for (int64_t part = 0; part < parts; ++part)
+  for (size_t piece = 0; piece < problem.pieces.size(); ++piece)
     weightScales.push_back(k.param(next++));
   y = k.param(next++);
   yScales = k.param(next++);
@@ -143,6 +148,43 @@ Val ProductKernel::findGroupTile(Val tile) {
   return found.exists;
 }
 
+/// Gate and up are met side by side; other pieces follow each other in y, and
+/// each has its own tiles. The scales become those of the tile's rows.
+void ProductKernel::choosePiece() {
+  Val row = weightTile * kTileRows;
+  SmallVector<Val> scaleRows;
+  for (auto [base, piece] : llvm::zip_equal(weightScales, problem.pieces))
+    scaleRows.push_back(
+        k.at(base, (group * piece.scaleBatchStride +
+                    piece.rowOffset / kTileRows * piece.scaleRowStride) *
+                       4));
+  pieceRow = column = row;
+  columns = k.i32(problem.pieces.front().outputs);
+  Val map = weightMaps.front(), scaleRow = scaleRows.front();
+  int64_t startTile = 0, startColumn = 0;
+  for (size_t i = 1; parts == 1 && i < problem.pieces.size(); ++i) {
+    int64_t outputs = problem.pieces[i - 1].outputs;
+    startTile += llvm::divideCeil(outputs, kTileRows);
+    startColumn += outputs;
+    Val isHere = weightTile >= startTile;
+    Val rowHere = row - startTile * kTileRows;
+    map = k.select(isHere, weightMaps[i], map);
+    scaleRow = k.select(isHere, scaleRows[i], scaleRow);
+    pieceRow = k.select(isHere, rowHere, pieceRow);
+    column = k.select(isHere, rowHere + startColumn, column);
+    columns = k.select(isHere, k.i32(problem.pieces[i].outputs), columns);
+  }
+  columns = columns - pieceRow;
+  if (parts == 1) {
+    weightMaps = {map};
+    scaleRows = {scaleRow};
+  }
+  for (auto [scaleRow, piece] : llvm::zip(scaleRows, problem.pieces))
+    scaleRow =
+        k.at(scaleRow, (pieceRow / kTileRows) * (piece.scaleRowStride * 4));
+  weightScales = scaleRows;
+}
+
 void ProductKernel::build() {
   launchDependents(k);
   warp = k.warp();
@@ -158,6 +200,7 @@ void ProductKernel::build() {
   }
   if (variant.sharers > 1)
     weightTile = weightTile + rank;
+  choosePiece();
   if (variant.clusterSize() > 1)
     clusterBarrier(k);
   else
@@ -206,7 +249,7 @@ void ProductKernel::requestWeights(Val round) {
   Val stage = ring.stage(round);
   Val column = (firstBlock + round) * shape.blockElements;
   for (int64_t part = 0; part < parts; ++part)
-    tmaLoad(k, weightMaps[part], {column, weightTile * kTileRows, group},
+    tmaLoad(k, weightMaps[part], {column, pieceRow, group},
             k.at(weights, stage * (parts * kTileBytes) + part * kTileBytes),
             ring.full(round));
 }
@@ -250,13 +293,8 @@ SmallVector<Val> ProductKernel::readScales(Val block) {
     values.push_back(k.load(
         f32, k.at(xScales, k.toI64(row) * (blocks * 4) + k.toI64(block * 4))));
   }
-  for (auto [base, piece] : llvm::zip_equal(weightScales, problem.pieces)) {
-    Val index =
-        group * piece.scaleBatchStride +
-        (weightTile + piece.rowOffset / kTileRows) * piece.scaleRowStride +
-        block;
-    values.push_back(k.loadConstant(f32, k.at(base, index * 4)));
-  }
+  for (Val scaleRow : weightScales)
+    values.push_back(k.loadConstant(f32, k.at(scaleRow, block * 4)));
   return values;
 }
 
@@ -371,21 +409,12 @@ void ProductKernel::consume() {
 /// stores its share of the results.
 SumTile ProductKernel::sumTile() {
   int64_t ctas = variant.ctasPerTile(), threads = 32 * kConsumerWarps;
-  Val column = weightTile * kTileRows;
   Val worker = k.threadId();
   if (variant.clustered)
     worker = rank * threads + worker;
-  SumTile tile{weights,
-               ctas,
-               tokens,
-               parts * kTileRows,
-               first,
-               last - first,
-               column,
-               k.i32(problem.resultColumns()) - column,
-               worker,
-               threads * ctas,
-               variant.clustered};
+  SumTile tile{weights, ctas,           tokens,           parts * kTileRows,
+               first,   last - first,   column,           columns,
+               worker,  threads * ctas, variant.clustered};
   return tile;
 }
 
@@ -411,9 +440,12 @@ ProductShape::ProductShape(const LinearProblem &problem)
     : parts(problem.isGated() ? 2 : 1),
       elementBytes(problem.wType.getIntOrFloatBitWidth() / 8),
       blockElements(kBlockBytes / elementBytes),
-      blocks(llvm::divideCeil(problem.inner, blockElements)),
-      weightTiles(llvm::divideCeil(problem.resultColumns(), kTileRows)),
-      scaled(problem.isScaled()) {}
+      blocks(llvm::divideCeil(problem.inner, blockElements)), weightTiles(0),
+      scaled(problem.isScaled()) {
+  for (const WeightPiece &piece : problem.pieces)
+    weightTiles += llvm::divideCeil(piece.outputs, kTileRows);
+  weightTiles /= parts;
+}
 
 int64_t ProductShape::getTileBytes(int64_t tokens, int64_t stages) const {
   SumTile sums;
@@ -432,9 +464,9 @@ int64_t ProductShape::getSharedBytes(int64_t tokens, int64_t stages) const {
 SmallVector<Type>
 deepseek::getSm90ProductParameters(MLIRContext *context,
                                    const LinearProblem &problem) {
-  int64_t parts = ProductShape(problem).parts;
-  SmallVector<Type> types(1 + parts, KernelBuilder::tensorMapType(context));
-  types.append(1 + parts + 3, KernelBuilder::globalType(context));
+  int64_t pieces = problem.pieces.size();
+  SmallVector<Type> types(1 + pieces, KernelBuilder::tensorMapType(context));
+  types.append(1 + pieces + 3, KernelBuilder::globalType(context));
   types.push_back(IntegerType::get(context, 32));
   return types;
 }

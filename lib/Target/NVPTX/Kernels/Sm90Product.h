@@ -85,10 +85,9 @@ private:
   virtual bool writes(const LinearProblem &problem) const = 0;
 };
 
-/// Parameters of the device function: maps of x and each weight; addresses of
-/// the scales of x and of each weight, y, y's scales, offsets; the number of
-/// rows. Those that the problem
-/// lacks are y.
+/// Parameters of the device function: maps of x and each piece of the
+/// weight; addresses of the scales of x and of each piece, y, y's scales,
+/// offsets; the number of rows. Those that the problem lacks are y.
 SmallVector<Type> getSm90ProductParameters(MLIRContext *context,
                                            const LinearProblem &problem);
 

@@ -47,10 +47,8 @@ static bool isWritable(const LinearProblem &problem, const Chip &chip) {
         !isAddressable(piece.batchStride) ||
         (shape.scaled && piece.rowOffset % kTileRows))
       return false;
-  // A lane of the epilogue stores four columns.
-  return static_cast<int64_t>(problem.pieces.size()) == shape.parts &&
-         isAddressable(problem.xOffset) && isAddressable(problem.xRowStride) &&
-         isAddressable(problem.inner) && problem.resultColumns() % 4 == 0;
+  return isAddressable(problem.xOffset) && isAddressable(problem.xRowStride) &&
+         isAddressable(problem.inner);
 }
 
 //===----------------------------------------------------------------------===//
@@ -217,12 +215,13 @@ public:
   ProductLauncher(LaunchBuilder &launch, const LinearProblem &problem,
                   const ProductPlan &plan)
       : launch(launch), problem(problem), shape(problem), plan(plan),
-        rows(launch.size(problem.x, 0)) {}
+        rows(launch.size(problem.y, 0)) {}
 
-  void run(size_t index = 0);
+  void run();
 
 private:
   int64_t getRowLimit(size_t index);
+  void launchFrom(size_t index);
   void launchVariant(size_t index);
   Value countTokenTiles(int64_t tokens);
   TensorMap mapOf(unsigned argument, int64_t offset);
@@ -251,12 +250,24 @@ int64_t ProductLauncher::getRowLimit(size_t index) {
       limit, plan.tiles.back() * llvm::divideCeil(half, shape.weightTiles));
 }
 
-void ProductLauncher::run(size_t index) {
+/// Only what is needed, if the number of rows is known.
+void ProductLauncher::run() {
+  auto y =
+      cast<RankedTensorType>(launch.getKernel().getArgumentTypes()[problem.y]);
+  if (y.isDynamicDim(0))
+    return launchFrom(0);
+  size_t index = 0;
+  while (index + 1 < plan.tiles.size() && y.getDimSize(0) > getRowLimit(index))
+    ++index;
+  launchVariant(index);
+}
+
+void ProductLauncher::launchFrom(size_t index) {
   if (index + 1 == plan.tiles.size())
     return launchVariant(index);
   launch.ifElse(
       launch.lessOrEqual(rows, getRowLimit(index)),
-      [&] { launchVariant(index); }, [&] { run(index + 1); });
+      [&] { launchVariant(index); }, [&] { launchFrom(index + 1); });
 }
 
 Value ProductLauncher::countTokenTiles(int64_t tokens) {
