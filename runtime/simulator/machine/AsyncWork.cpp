@@ -39,11 +39,16 @@ static const Allocation &allocationOf(const BulkCopy &copy, uint64_t address,
 void AsyncWork::checkRead(Warp &warp, const Instruction &i, unsigned lane,
                           const Cta &cta, uint64_t offset,
                           uint64_t bytes) const {
-  const SharedMemory &shared = cta.shared;
-  if (!shared.written.areSet(offset, bytes))
+  if (!cta.shared.written.areSet(offset, bytes))
     warp.fault(FaultKind::InvalidUse, i, lane,
                describeUnwritten(cta, offset, bytes));
-  shared.proxy.forWriters(offset, bytes, [&](FenceTag tag) {
+  checkFences(warp, i, lane, cta, offset, bytes);
+}
+
+void AsyncWork::checkFences(const Warp &warp, const Instruction &i,
+                            unsigned lane, const Cta &cta, uint64_t offset,
+                            uint64_t bytes) const {
+  cta.shared.proxy.forWriters(offset, bytes, [&](FenceTag tag) {
     if (!tag.bits)
       return;
     const Warp &writer = *cluster.ctas[tag.rank()]->warps[tag.warp()];
@@ -131,6 +136,8 @@ void AsyncWork::beginWrite(BulkCopy &copy) {
     if (copy.to->shared.proxy.isInFlight(run.to, run.bytes))
       fail(copy, FaultKind::InvalidUse,
            describeInFlight(*copy.to, run.to, run.bytes));
+    checkFences(*copy.warp, *copy.instruction, copy.lane, *copy.to, run.to,
+                run.bytes);
   }
   // Runs that meet inside of 16 bytes are not in each other's way.
   for (const CopyRun &run : copy.runs) {

@@ -91,6 +91,9 @@ public:
   std::vector<NewBarrier> newBarriers;
 
 private:
+  /// A fault if a thread has written the bytes without a proxy fence since.
+  void checkFences(const Warp &warp, const Instruction &i, unsigned lane,
+                   const Cta &cta, uint64_t offset, uint64_t bytes) const;
   const BulkCopy *find(const Cta &cta, uint64_t offset, uint64_t bytes,
                        bool writes) const;
   void beginWrite(BulkCopy &copy);

@@ -180,6 +180,7 @@ void testFaults(const std::string &folder) {
   run("write below a bulk copy", "load", 2);
   run("two bulk copies to the same bytes", "load", 3);
   run("end before a bulk copy has come", "load", 4);
+  run("bulk copy over a write without a fence", "load", 5);
   run("mbarrier without a fence", "barrier", 0);
   run("bulk copy of 24 bytes", "barrier", 24);
   run("bulk copy to a misaligned address", "barrier", 8 * 256 + 64);
