@@ -88,13 +88,6 @@ void WarpProducts::issue(const Warp &warp, const Product &product) {
                              "register {} of the {} and this",
                              isResult ? k : k - product.results,
                              isResult ? "result" : "left matrix"));
-    if (use == (isResult ? Read : Written))
-      warp.fault(FaultKind::InvalidUse, i, 0,
-                 fmt::format("{} a register that the wgmma in line {} is still "
-                             "to {}",
-                             isResult ? "writes" : "reads",
-                             ownerOf(i.list[k]).line,
-                             isResult ? "read" : "write"));
   }
   checkResults(warp, product);
   pending.push_back(product);

@@ -90,6 +90,7 @@ static void testTexts() {
                     "{%r1, %r2, %r3, %r1}, %rd1, %rd2, %p1, 1, 1;");
   refuse("flag", "wgmma.mma_async.sync.aligned.m64n8k32.f32.e4m3.e4m3 "
                  "{%r0, %r1, %r2, %r3}, %rd1, %rd2, %p1, 1, 2;");
+  refuse("registers", "setmaxnreg.inc.sync.aligned.u32 100;");
   refuse("label", "bra nowhere;");
   refuse("count", "add.s32 %r1, %r2;");
   refuse("count", "add.s32 %r1, %r2, %r3, %r1;");
@@ -201,7 +202,6 @@ void testFaults(const std::string &folder) {
   run("end before a product", "product", 128, 128);
   run("product of three warps of four", "product", 256, 128);
   run("product into some registers of another", "product", 512, 128);
-  run("product of registers of another", "product", 1024, 128);
   run("product of three warps", "product", 0, 96);
   testTexts();
   testDamage(readFile(folder + "/faults.ptx"));
