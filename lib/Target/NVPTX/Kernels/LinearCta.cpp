@@ -180,3 +180,21 @@ void LinearCta::storeResult(const SumTile &tile) {
   storeLinearResult(k, problem, tile, k.param(yParam),
                     problem.yScale ? k.param(yScaleParam) : Val());
 }
+
+std::pair<Val, Val> LinearCta::weightRow(Val row, int64_t more, int64_t span) {
+  KernelBuilder &k = *builder;
+  int64_t half = problem.isGated() ? outputs / 2 : outputs;
+  bool isOne = half % span == 0 && more % span == 0; // of gate, or of up
+  Val output;
+  CtaPiece piece;
+  if (isOne) {
+    piece = pieces[more >= half ? 1 : 0];
+    output = firstOutput + row;
+    more %= half;
+  } else {
+    piece = pieceOf(row + more, output);
+    more = 0;
+  }
+  Val offset = k.toI64(output) * piece.rowStride + piece.rowStride * more;
+  return {k.at(piece.weight, offset), output + more < piece.outputs};
+}

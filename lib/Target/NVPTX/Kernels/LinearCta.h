@@ -34,9 +34,12 @@ public:
   void build(KernelBuilder &k, llvm::function_ref<void()> body);
   void launchAll(KernelBuilder &k);
 
-  /// Output number `row` of the tile: which of its piece's outputs it is. It is
-  /// none if that is not below piece.outputs.
+  /// Output number `row` of the tile: its piece, and which of its outputs it
+  /// is. It is none if that is not below piece.outputs.
   CtaPiece pieceOf(Val row, Val &output);
+  /// Address of output `row` + `more` of the tile, and whether there is one.
+  /// `row` is below `span`, and so little depends on `more`: an offset.
+  std::pair<Val, Val> weightRow(Val row, int64_t more, int64_t span);
   /// The end: the sums at `sums`, of `ranges` ranges, become y. A barrier
   /// before.
   SumTile sumTile(Val sums, int64_t ranges);

@@ -58,15 +58,16 @@ Val MmaStage::loadInputScales(Val stage, Val range, Val token) {
 // Copies
 //===----------------------------------------------------------------------===//
 
-/// One unit a thread at a time.
-void MmaStage::forUnits(int64_t count, llvm::function_ref<void(Val)> body) {
+/// One unit a thread at a time: unit `thread` + `first`.
+void MmaStage::forUnits(int64_t count,
+                        llvm::function_ref<void(Val, int64_t)> body) {
   int64_t threads = tile.threads();
+  Val thread = k.threadId();
   for (int64_t first = 0; first < count; first += threads) {
-    Val unit = k.threadId() + first;
     if (first + threads <= count)
-      body(unit);
+      body(thread, first);
     else
-      k.ifThen(unit < count, [&] { body(unit); });
+      k.ifThen(thread < count - first, [&] { body(thread, first); });
   }
 }
 
@@ -99,18 +100,26 @@ void MmaStage::copy(Val target, Val source, Val present, int64_t bytes) {
 
 void MmaStage::copyWeight(Val stage, Val chunk) {
   int64_t units = tile.outputs * kRowVectors;
-  forUnits(tile.warpsK * units, [&](Val unit) {
-    auto [range, rest] = rangeOf(unit, units);
-    Val row = rest / kRowVectors, vector = rest % kRowVectors;
-    Val output;
-    CtaPiece piece = cta.pieceOf(row, output);
+  int64_t threadRows = tile.threads() / kRowVectors;
+  forUnits(tile.warpsK * units, [&](Val thread, int64_t first) {
+    // A thread always copies the same vector of a row.
+    Val range = k.i32(0), row = thread / kRowVectors;
+    Val vector = thread % kRowVectors;
+    int64_t more = first / kRowVectors, span = threadRows;
+    if (tile.warpsK > 1) {
+      Val number = row + more;
+      range = number / tile.outputs;
+      row = number % tile.outputs;
+      more = 0;
+      span = tile.outputs;
+    }
+    auto [source, isOutput] = cta.weightRow(row, more, span);
     Val byte = vector * kVectorBytes;
-    Val first = k.toI64(byte + range * (rangeChunks * kRowBytes));
-    Val source = k.at(piece.weight, k.toI64(output) * piece.rowStride + first);
-    Val present =
-        isWithin(output < piece.outputs, range, chunk, byte, operands.wBytes);
-    copy(k.at(stage, range * weightBytes + fragments.placeWeight(row, vector)),
-         k.at(source, chunk * kRowBytes), present, kVectorBytes);
+    Val start = k.toI64(byte + range * (rangeChunks * kRowBytes));
+    Val present = isWithin(isOutput, range, chunk, byte, operands.wBytes);
+    Val place = fragments.placeWeight(row + more, vector);
+    copy(k.at(stage, range * weightBytes + place),
+         k.at(k.at(source, start), chunk * kRowBytes), present, kVectorBytes);
   });
 }
 
@@ -118,8 +127,8 @@ void MmaStage::copyTransposedWeight(Val stage, Val chunk) {
   int64_t vectors = tile.outputs * operands.wBytes / kVectorBytes;
   Val firstOutput;
   CtaPiece piece = cta.pieceOf(k.i32(0), firstOutput);
-  forUnits(operands.chunk * vectors, [&](Val unit) {
-    Val row = unit / vectors, vector = unit % vectors;
+  forUnits(operands.chunk * vectors, [&](Val thread, int64_t first) {
+    Val row = thread / vectors + first / vectors, vector = thread % vectors;
     Val inner = chunk * operands.chunk + row;
     Val byte = firstOutput * operands.wBytes + vector * kVectorBytes;
     Val present = k.select(byte < piece.outputs * operands.wBytes,
@@ -133,26 +142,33 @@ void MmaStage::copyTransposedWeight(Val stage, Val chunk) {
 
 void MmaStage::copyInput(Val stage, Val chunk) {
   int64_t vectors = operands.xRows * kRowVectors;
-  int64_t units = tile.tokens * vectors;
   int64_t chunkBytes = operands.xRows * kRowBytes;
-  forUnits(tile.warpsK * units, [&](Val unit) {
-    auto [range, rest] = rangeOf(unit, units);
-    Val token = rest / vectors, vector = rest % vectors;
+  int64_t rowBytes = problem.xRowStride * operands.xBytes;
+  forUnits(tile.warpsK * tile.tokens * vectors, [&](Val thread, int64_t first) {
+    Val range = k.i32(0), token = thread / vectors, vector = thread % vectors;
+    int64_t more = first / vectors;
+    if (tile.warpsK > 1) {
+      Val number = token + more;
+      range = number / tile.tokens;
+      token = number % tile.tokens;
+      more = 0;
+    }
     Val byte = vector * kVectorBytes;
-    Val first = k.toI64(byte + range * (rangeChunks * chunkBytes));
-    Val row = k.toI64(token) * (problem.xRowStride * operands.xBytes);
-    Val present =
-        isWithin(token < cta.rows.count, range, chunk, byte, operands.xBytes);
-    Val target = range * inputBytes + fragments.placeInput(token, vector);
-    copy(k.at(stage, target + inputStart),
-         k.at(k.at(cta.x, row + first), chunk * chunkBytes), present,
+    Val start = k.toI64(byte + range * (rangeChunks * chunkBytes));
+    Val row = k.toI64(token) * rowBytes + more * rowBytes;
+    Val present = isWithin(token + more < cta.rows.count, range, chunk, byte,
+                           operands.xBytes);
+    Val place = fragments.placeInput(token + more, vector);
+    copy(k.at(stage, range * inputBytes + place + inputStart),
+         k.at(k.at(cta.x, row + start), chunk * chunkBytes), present,
          kVectorBytes);
   });
 }
 
 void MmaStage::copyInputScales(Val stage, Val chunk) {
   int64_t blocks = llvm::divideCeil(problem.inner, problem.blockColumns);
-  forUnits(tile.warpsK * tile.tokens, [&](Val unit) {
+  forUnits(tile.warpsK * tile.tokens, [&](Val thread, int64_t first) {
+    Val unit = thread + first;
     auto [range, token] = rangeOf(unit, tile.tokens);
     Val block = chunkOf(range, chunk) * operands.chunk / problem.blockColumns;
     Val present = isWithin(token < cta.rows.count, range, chunk, k.i32(0),
@@ -165,7 +181,8 @@ void MmaStage::copyInputScales(Val stage, Val chunk) {
 /// One for each 16 outputs, which all have it.
 void MmaStage::copyWeightScales(Val stage, Val chunk) {
   int64_t count = tile.outputs / 16;
-  forUnits(tile.warpsK * count, [&](Val unit) {
+  forUnits(tile.warpsK * count, [&](Val thread, int64_t first) {
+    Val unit = thread + first;
     auto [range, number] = rangeOf(unit, count);
     Val output;
     CtaPiece piece = cta.pieceOf(number * 16, output);

@@ -33,7 +33,7 @@ public:
   int64_t chunksPerRange() const { return rangeChunks; }
 
 private:
-  void forUnits(int64_t count, llvm::function_ref<void(Val)> body);
+  void forUnits(int64_t count, llvm::function_ref<void(Val, int64_t)> body);
   std::pair<Val, Val> rangeOf(Val unit, int64_t unitsPerRange);
   Val chunkOf(Val range, Val chunk);
   Val isWithin(Val present, Val range, Val chunk, Val byteInChunk,
