@@ -81,8 +81,9 @@ void Ring::release(Val round) {
   k.ifThen(lane < ctas, [&] {
     if (ctas == 1)
       return arriveOn(k, empty(round));
+    // LLVM may move the address out of the condition.
     NVVM::MBarrierArriveOp::create(k, Type(),
-                                   clusterAddress(k, empty(round), lane),
+                                   clusterAddress(k, empty(round), lane % ctas),
                                    Value(), NVVM::MemScopeKind::CLUSTER);
   });
 }

@@ -2,24 +2,24 @@
 //
 // What the emitters Sm90*Linear.cpp have in common:
 //
-//   launch the next kernel; initialize the ring; find the tile: 128 weight rows
-//   r of a group, tokens [first, last)
-//   warp 8, one lane:      for b in blocks: wait until stage is empty
-//                                           TMA: weights[r, b], x[first.., b]
-//                                           (a part of x, for all that share
-//                                           it)
-//   warps 9, 10, 11:       for b in blocks: wait until stage is empty
-//                                           scale[t] = x_scale[t, b] *
-//                                           w_scale[r, b]
-//   warps 0 to 3, 4 to 7:  for range in ranges:
-//     64 rows each           sums = 0
-//                            for b in range: wait until stage is full
-//                              products[r, t] = wgmma(weights[r, b], x[t, b])
-//                              sums[r, t] += products[r, t] * scale[t]
-//                              release the stage
-//                            total += sums
-//     total to shared memory; LinearResult.cpp stores y, and in a cluster,
-//     where each CTA has made one range, first adds those of CTA 0, 1, ...
+//   let the next kernel start; initialize the ring
+//   find the tile: 128 weight rows r of a group, tokens [first, last)
+//   warp 8, one lane: for block b of K:
+//     wait until a stage is empty
+//     TMA: weights[r, b]; x[first .., b], or this CTA's part for all sharers
+//   warps 9, 10, 11: for every third block b of K:
+//     wait until its stage is empty
+//     scale[t] = x_scale[t, b] * w_scale[r, b]
+//   warps 0 to 3 and 4 to 7, of 64 rows each: for range of K:
+//     sums = 0
+//     for b in range: wait until a stage is full
+//                     products[r, t] = wgmma(weights[r, b], x[t, b])
+//                     sums[r, t] += products[r, t] * scale[t]
+//                     release the stage
+//     total += sums
+//   warps 0 to 7: total to shared memory; LinearResult.cpp makes y of it, and
+//     in a cluster, where each CTA has one range, first adds those of CTA 0, 1,
+//     ...
 //
 // The weights of the first stages are requested before waiting for the kernel
 // that writes x.
