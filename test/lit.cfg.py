@@ -26,12 +26,17 @@ config.substitutions.append(("%root", config.source_dir))
 config.substitutions.append(("%build", config.build_dir))
 # Runs a checkpoint, or a folder of stage dumps, at every stage; prints a table.
 config.substitutions.append(("%verify-stages", "ds-compile --verify-stages"))
+# %nvptx-run PROGRAM OUT [arguments]: its expectations on simulated GPUs.
+config.substitutions.append(("%nvptx-run", "sh " + os.path.join(config.test_source_root, "Integration", "Inputs", "nvptx.sh")))
 
 if os.path.isdir(shared):
     config.available_features.add("shared")
 else:
     lit_config.note("the folder ../shared is absent: tests that REQUIRE 'shared' are skipped")
-if shutil.which("ptxas"):
+# Where ds-compile --cubin finds it too.
+toolkits = [os.environ.get(name) for name in ("CUDA_HOME", "CUDA_PATH")] + ["/usr/local/cuda"]
+if shutil.which("ptxas") or any(
+        shutil.which("ptxas", path=os.path.join(toolkit, "bin")) for toolkit in toolkits if toolkit):
     config.available_features.add("ptxas")
 if shutil.which("nvidia-smi"):
     config.available_features.add("cuda")

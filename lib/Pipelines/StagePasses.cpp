@@ -7,6 +7,8 @@
 
 #include "StagePasses.h"
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -25,25 +27,47 @@ struct DumpStage : PassWrapper<DumpStage, OperationPass<ModuleOp>> {
   StringRef getName() const override { return "dump-stage"; }
 
   void runOnOperation() override {
+    markAllAnalysesPreserved();
+    if (failed(write(file, [&](raw_ostream &stream) {
+          getOperation()->print(stream);
+          stream << "\n";
+        })))
+      return signalPassFailure();
+    for (auto kernels : getOperation().getOps<ModuleOp>())
+      if (auto images =
+              kernels->getAttrOfType<ArrayAttr>(deepseek::kImagesAttr))
+        for (auto image : images.getAsRange<DictionaryAttr>())
+          if (failed(writePtx(image)))
+            return signalPassFailure();
+  }
+
+  /// 7.device.mlir -> 7.device.sm_90a.ptx
+  LogicalResult writePtx(DictionaryAttr image) {
+    StringRef chip = image.getAs<StringAttr>("chip").getValue();
+    StringRef stem = StringRef(file).drop_back(StringRef("mlir").size());
+    return write((stem + chip + ".ptx").str(), [&](raw_ostream &stream) {
+      stream << image.getAs<StringAttr>("ptx").getValue();
+    });
+  }
+
+  LogicalResult write(StringRef name,
+                      llvm::function_ref<void(raw_ostream &)> print) {
     SmallString<128> path(folder);
-    llvm::sys::path::append(path, file);
+    llvm::sys::path::append(path, name);
     std::error_code error = llvm::sys::fs::create_directories(folder);
     if (!error) {
       llvm::raw_fd_ostream stream(path, error);
       if (!error) {
-        getOperation()->print(stream);
-        stream << "\n";
+        print(stream);
         stream.close();
         error = stream.error();
         stream.clear_error();
       }
     }
-    markAllAnalysesPreserved();
     if (!error)
-      return;
-    emitError(UnknownLoc::get(&getContext()))
-        << "dump-stages: cannot write '" << path << "': " << error.message();
-    signalPassFailure();
+      return success();
+    return emitError(UnknownLoc::get(&getContext()))
+           << "dump-stages: cannot write '" << path << "': " << error.message();
   }
 
   std::string folder, file;

@@ -7,7 +7,8 @@
 
 namespace mlir::deepseek {
 
-/// Writes the module to `folder`/`file`; makes the folder.
+/// Writes the module to `folder`/`file`, and the PTX in it beside it; makes the
+/// folder.
 std::unique_ptr<Pass> createDumpStagePass(std::string folder, std::string file);
 
 /// Notes the target on the module, for the artifact's table.

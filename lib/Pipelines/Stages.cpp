@@ -13,6 +13,7 @@
 #include "deepseek/Target/Host/Pipelines.h"
 #include "deepseek/Target/NVPTX/Chips.h"
 #include "deepseek/Target/NVPTX/Pipelines.h"
+#include "deepseek/Target/NVPTX/Ptxas.h"
 #include "deepseek/Transforms/Passes.h"
 
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
@@ -118,7 +119,8 @@ static void buildBuffers(OpPassManager &pm, const CompileOptions &options) {
 static void buildDevice(OpPassManager &pm, const CompileOptions &options) {
   pm.addPass(createSetTargetPass(options.target + ":" + options.chip));
   if (options.target == kNVPTX)
-    buildNVPTXDevicePipeline(pm, options.chip, options.emitters);
+    buildNVPTXDevicePipeline(pm,
+                             {options.chip, options.emitters, options.cubin});
   else
     buildHostDevicePipeline(pm);
 }
@@ -193,6 +195,11 @@ llvm::Error deepseek::checkChip(StringRef target, StringRef chip) {
 static llvm::Error checkOptions(const CompileOptions &options) {
   if (llvm::Error error = checkChip(options.target, options.chip))
     return error;
+  if (options.cubin && options.target != kNVPTX)
+    return makeError("cubin: expected target nvptx, got " + options.target);
+  if (options.cubin)
+    if (llvm::Error error = findPtxas().takeError())
+      return error;
   if (!llvm::is_contained({"absorbed", "expanded", "auto"}, options.mla))
     return makeError("unknown mla '" + options.mla +
                      "', expected absorbed, expanded or auto");
@@ -284,8 +291,13 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
       llvm::cl::init("native")};
   Option<std::string> emitters{
       *this, "emitters",
-      llvm::cl::desc("nvptx: what may write kernels, separated by commas (all); "
-                     "any_fallback shows whether a kernel is wrong")};
+      llvm::cl::desc(
+          "nvptx: what may write kernels, separated by commas (all); "
+          "any_fallback shows whether a kernel is wrong")};
+  Option<bool> cubin{*this, "cubin",
+                     llvm::cl::desc("nvptx: add machine code by ptxas, and "
+                                    "print what kernels take of the chip"),
+                     llvm::cl::init(false)};
   Option<std::string> mla{*this, "mla",
                           llvm::cl::desc("absorbed, expanded or auto"),
                           llvm::cl::init("absorbed")};
@@ -327,6 +339,7 @@ struct StageFlags : PassPipelineOptions<StageFlags> {
     options.target = target;
     options.chip = chip;
     options.emitters = emitters;
+    options.cubin = cubin;
     options.mla = mla;
     options.fuseKernels = fuseKernels;
     options.activations = activations;

@@ -1,6 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
-// RUN: sh %S/Inputs/simulate.sh %s %t
+// RUN: %nvptx-run %s %t
 
 // Rows written to slots of scattered pages come back in the order of the sequences.
 

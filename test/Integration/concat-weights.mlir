@@ -1,5 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
+// RUN: %nvptx-run %s %t
 
 // A product with weights one below the other has the bits of the products with each.
 // 136, 24 and 256 rows: parts end within a scale block, and a tile is 8 rows. 20 rows of

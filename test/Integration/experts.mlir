@@ -1,6 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
-// RUN: sh %S/Inputs/simulate.sh %s %t
+// RUN: %nvptx-run %s %t
 
 // A mixture of 4 experts for 3 tokens, as one op, in its parts, and token by token
 // with every expert computed. Expert 2 gets no token.

@@ -1,4 +1,5 @@
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
+// RUN: %nvptx-run %s %t
 
 // exp over its range and where its polynomial is worst, against values computed in f64:
 // 2 ulp of f32, as Numerics.md says. Constants are bytes, little endian.

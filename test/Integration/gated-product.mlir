@@ -1,5 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
+// RUN: %nvptx-run %s %t
 // RUN: ds-opt %s --ds-compile=stop-after=kernels | FileCheck %s
 
 // A product of gate and up that ends with swiglu, and with the quantization of that,

@@ -1,5 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
+// RUN: %nvptx-run %s %t
 
 // linear of a block-scaled weight. Widths are not multiples of the block size: 160
 // inputs are one block of 128 and one of 32, 136 outputs one of 128 and one of 8.

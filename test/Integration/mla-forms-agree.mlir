@@ -2,6 +2,7 @@
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
 // RUN: ds-opt %s --ds-compile="target=host mla=absorbed" | ds-translate --emit=shared -o %t.absorbed.so && ds-run %t.absorbed.so
 // RUN: ds-opt %s --ds-compile="target=host mla=expanded" | ds-translate --emit=shared -o %t.expanded.so && ds-run %t.expanded.so
+// RUN: %nvptx-run %s %t
 
 // Latent attention in its two forms: keys and values rebuilt for each head
 // (expanded), and queries brought to the latent space (absorbed). Two sequences, the

@@ -1,5 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
+// RUN: %nvptx-run %s %t
 
 // A step of multi-token prediction: the projection, and the check of a draft.
 

@@ -1,6 +1,6 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
-// RUN: sh %S/Inputs/simulate.sh %s %t
+// RUN: %nvptx-run %s %t
 
 // Routing as DeepSeek-V3 does it: scores by sigmoid, a bias that chooses but does not
 // weigh, groups by the sum of their two best, ties to the lowest index.

@@ -2,7 +2,7 @@
 // RUN: ds-eval %t/values.mlir --weights=seed:1 --entry=values -o %t/weights/model.safetensors
 // RUN: ds-eval %t/checks.mlir --weights=%t/weights
 // RUN: ds-opt %t/checks.mlir --ds-compile=target=host | ds-translate --emit=shared -o %t/host.so && ds-run %t/host.so check --model=%t/weights
-// RUN: sh %S/Inputs/simulate.sh %t/checks.mlir %t/device check --model=%t/weights
+// RUN: %nvptx-run %t/checks.mlir %t/device check --model=%t/weights
 
 // The routers of four families, what they choose sorted by expert, and the way back,
 // against the reference, whose values are the weights of the checks. Scores may differ by

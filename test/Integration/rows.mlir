@@ -2,7 +2,7 @@
 // RUN: ds-eval %s --weights=seed:1 --entry=values -o %t.weights/model.safetensors
 // RUN: ds-eval %s --weights=%t.weights
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so check --model=%t.weights
-// RUN: sh %S/Inputs/simulate.sh %s %t check --model=%t.weights
+// RUN: %nvptx-run %s %t check --model=%t.weights
 
 // What works on rows, at widths and numbers of rows that fill neither threads nor
 // blocks, against the reference. `values` makes the file that the checks read. Sums of

@@ -1,6 +1,7 @@
 // RUN: ds-eval %s
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so
 // RUN: ds-opt %s --ds-compile="target=host chip=x86-64-v2" | ds-translate --chip=x86-64-v2 --emit=shared -o %t.v2.so && ds-run %t.v2.so
+// RUN: env EMITTERS=any_fallback %nvptx-run %s %t
 
 // Where scales lie changes no bit: each product is computed with row-major and with
 // group-major scales. Stacked weights, as experts have them, are requantized and

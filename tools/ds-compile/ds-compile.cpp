@@ -45,7 +45,7 @@ static cl::opt<std::string> output("o", cl::cat(category),
 static cl::opt<std::string>
     emit("emit", cl::init("executable"), cl::cat(category),
          cl::value_desc("kind"),
-         cl::desc("executable (default), shared, object, asm or llvmir"));
+         cl::desc("executable (default), shared, object, ptx, asm or llvmir"));
 static cl::opt<ResidualType> dtype(
     "dtype", cl::init(ResidualType::BF16), cl::cat(category),
     cl::desc("Element type of activations and cache:"),
@@ -68,6 +68,14 @@ static cl::opt<std::string>
          cl::desc("host: native (default), x86-64-v2, x86-64-v3, x86-64-v4, "
                   "or a name LLVM knows; nvptx: one or more of sm_80, sm_89, "
                   "sm_90a, sm_100a, sm_120a, separated by commas"));
+static cl::opt<std::string> emitters(
+    "emitters", cl::cat(category), cl::value_desc("names"),
+    cl::desc("With --target=nvptx: what may write kernels, separated by commas "
+             "(default: all); any_fallback shows whether a kernel is wrong"));
+static cl::opt<bool>
+    cubin("cubin", cl::cat(category),
+          cl::desc("With --target=nvptx: add machine code by ptxas of the CUDA "
+                   "Toolkit, and print what each kernel takes of the chip"));
 static cl::opt<std::string>
     mla("mla", cl::init("absorbed"), cl::cat(category), cl::value_desc("form"),
         cl::desc("Form of the attention: absorbed (default), expanded, or auto "
@@ -253,6 +261,8 @@ static CompileOptions compileOptions() {
   CompileOptions options;
   options.target = target;
   options.chip = chip;
+  options.emitters = emitters;
+  options.cubin = cubin;
   options.mla = mla;
   options.fuseKernels = fuseKernels;
   options.activations = activations;
@@ -360,9 +370,11 @@ static llvm::Error checkOptions(std::optional<ArtifactKind> kind) {
   if (!kind)
     return llvm::createStringError(
         "--emit=" + emit +
-        ": expected executable, shared, object, asm or llvmir");
+        ": expected executable, shared, object, ptx, asm or llvmir");
   if (llvm::Error error = checkChip(target, chip))
     return error;
+  if (*kind == ArtifactKind::PTX && target == "host")
+    return llvm::createStringError("--emit=ptx: expected --target=nvptx");
   constexpr int64_t largest = std::numeric_limits<int32_t>::max();
   for (auto [option, least] : {std::pair(&maxTokens, 1),
                                {&maxSequences, 1},

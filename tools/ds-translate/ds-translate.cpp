@@ -1,7 +1,8 @@
 //===- ds-translate.cpp - IR in, bytes out --------------------------------===//
 //
-// Writes a module of stage `llvm` as LLVM IR, assembly, object, shared object or
-// executable. ds-compile does this at the end of a whole compile.
+// Writes a module of stage `llvm` as LLVM IR, assembly, object, shared object
+// or executable, or the PTX in it. ds-compile does this at the end of a whole
+// compile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,13 +30,13 @@ static cl::opt<std::string> output("o", cl::cat(category),
                                    cl::value_desc("file"),
                                    cl::desc("Where to write"));
 static cl::opt<std::string>
-    emit("emit", cl::init("shared"), cl::cat(category),
-         cl::value_desc("kind"),
-         cl::desc("llvmir, asm, object, shared (default) or executable"));
+    emit("emit", cl::init("shared"), cl::cat(category), cl::value_desc("kind"),
+         cl::desc("llvmir, ptx, asm, object, shared (default) or executable"));
 static cl::opt<std::string>
     chip("chip", cl::init("native"), cl::cat(category), cl::value_desc("name"),
          cl::desc("Processor: native (default), x86-64-v2, x86-64-v3, "
-                  "x86-64-v4, or a name LLVM knows"));
+                  "x86-64-v4, or a name LLVM knows; with --emit=ptx: whose "
+                  "PTX, of several"));
 static cl::opt<std::string>
     runtimeDir("runtime-dir", cl::cat(category), cl::value_desc("folder"),
                cl::desc("Where libdsrt.a is (default: ../lib from here)"));
@@ -48,7 +49,8 @@ static constexpr const char *kOverview =
     "IR in, bytes out\n\n"
     "  ds-opt model.mlir --ds-compile=target=host -o model.llvm.mlir\n"
     "  ds-translate model.llvm.mlir --emit=shared -o model.so\n"
-    "  ds-translate model.llvm.mlir --emit=executable -o model\n";
+    "  ds-translate model.llvm.mlir --emit=executable -o model\n"
+    "  ds-translate model.llvm.mlir --emit=ptx --chip=sm_90a -o -\n";
 
 static int fail(const llvm::Twine &message) {
   llvm::errs() << "ds-translate: error: " << message << "\n";
@@ -72,11 +74,14 @@ int main(int argc, char **argv) {
   std::optional<ArtifactKind> kind = parseArtifactKind(emit);
   if (!kind)
     return fail("--emit=" + emit +
-                ": expected llvmir, asm, object, shared or executable");
+                ": expected llvmir, ptx, asm, object, shared or executable");
   if (llvm::Error error = checkOutput(output, *kind))
     return fail(llvm::toString(std::move(error)));
   options.kind = *kind;
-  options.chip = chip;
+  if (*kind == ArtifactKind::PTX)
+    options.gpu = chip.getNumOccurrences() ? chip.getValue() : "";
+  else
+    options.chip = chip;
   options.linker = linker;
   options.runtimeDir = runtimeDir;
   if (runtimeDir.empty()) {

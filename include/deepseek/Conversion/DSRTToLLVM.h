@@ -11,6 +11,9 @@ namespace mlir::deepseek {
 /// for a processor.
 constexpr llvm::StringLiteral kCpuFeaturesGlobal = "cpu_features";
 
+/// Globals with PTX: "ptx_sm_90a".
+constexpr llvm::StringLiteral kPtxGlobalPrefix = "ptx_";
+
 // On the module of kernels after stage `device`, where the target is a GPU:
 // what the tables dsrt_image and dsrt_device_kernel of dsrt/abi.h hold.
 

@@ -26,6 +26,9 @@ struct CompileOptions {
   std::string chip = "native";
   /// What may write kernels on nvptx, by name; empty: all emitters.
   std::string emitters;
+  /// Whether ptxas adds machine code to the PTX, and what kernels take of the
+  /// chip is printed.
+  bool cubin = false;
   /// Whether kernels are merged; false shows what that is worth.
   bool fuseKernels = true;
   std::string mla = "absorbed";
@@ -43,7 +46,8 @@ struct CompileOptions {
   /// Stages, by name; empty: from the first, to the last.
   std::string startAfter;
   std::string stopAfter;
-  /// A folder for the module after each stage, as 1.graph.mlir and so on.
+  /// A folder for the module after each stage, as 1.graph.mlir and so on;
+  /// PTX as 7.device.sm_90a.ptx.
   std::string dumpStages;
   /// Print the launches of a step and the bytes they move, after stage kernels.
   bool report = false;

@@ -471,7 +471,7 @@ LogicalResult ModuleLowering::addImage(DictionaryAttr image, Location where) {
   StringRef name = chip.getValue();
   images.push_back(
       {symbol(makeString(("chip_" + name).str(), name)),
-       symbol(makeString(("ptx_" + name).str(), ptx.getValue())),
+       symbol(makeString((kPtxGlobalPrefix + name).str(), ptx.getValue())),
        b.getI64IntegerAttr(ptx.size() + 1),
        cubin ? symbol(makeString(("cubin_" + name).str(), cubin.getValue()))
              : b.getUnitAttr(),

@@ -9,9 +9,11 @@
 
 #include "deepseek/Conversion/DSRTToLLVM.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -35,6 +37,7 @@ using namespace mlir::deepseek;
 std::optional<ArtifactKind> deepseek::parseArtifactKind(StringRef text) {
   return llvm::StringSwitch<std::optional<ArtifactKind>>(text)
       .Case("llvmir", ArtifactKind::LLVMIR)
+      .Case("ptx", ArtifactKind::PTX)
       .Case("asm", ArtifactKind::Assembly)
       .Case("object", ArtifactKind::Object)
       .Case("shared", ArtifactKind::Shared)
@@ -364,6 +367,49 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
 }
 
 //===----------------------------------------------------------------------===//
+// PTX
+//===----------------------------------------------------------------------===//
+
+/// Chips and their PTX, of a module of stage `device` or `llvm`.
+static SmallVector<std::pair<StringRef, StringRef>> getPtx(ModuleOp module) {
+  SmallVector<std::pair<StringRef, StringRef>> images;
+  for (auto kernels : module.getOps<ModuleOp>())
+    if (auto list = kernels->getAttrOfType<ArrayAttr>(kImagesAttr))
+      for (auto image : list.getAsRange<DictionaryAttr>())
+        if (auto chip = image.getAs<StringAttr>("chip"))
+          if (auto ptx = image.getAs<StringAttr>("ptx"))
+            images.emplace_back(chip, ptx);
+  for (auto global : module.getOps<LLVM::GlobalOp>()) {
+    StringRef name = global.getSymName();
+    auto text = dyn_cast_or_null<StringAttr>(global.getValueOrNull());
+    if (text && name.consume_front(kPtxGlobalPrefix))
+      images.emplace_back(name, text.getValue().rtrim('\0'));
+  }
+  return images;
+}
+
+/// The PTX for `gpu`, or the only one.
+static llvm::Expected<StringRef> findPtx(ModuleOp module, StringRef gpu) {
+  auto images = getPtx(module);
+  if (images.empty())
+    return llvm::createStringError(
+        "the module holds no PTX; compile it with target nvptx, to stage "
+        "'device' or 'llvm'");
+  if (gpu.empty() && images.size() == 1)
+    return images.front().second;
+  for (auto [chip, ptx] : images)
+    if (chip == gpu)
+      return ptx;
+  std::string chips = llvm::join(llvm::make_first_range(images), ", ");
+  return llvm::createStringError(
+      (gpu.empty() ? "expected --chip to name one of the chips whose PTX the "
+                     "module holds: "
+                   : "the module holds no PTX for '" + gpu +
+                         "'; expected --chip to be one of ") +
+      chips);
+}
+
+//===----------------------------------------------------------------------===//
 // writeArtifact
 //===----------------------------------------------------------------------===//
 
@@ -381,11 +427,17 @@ static llvm::Error checkStage(ModuleOp module, ArtifactKind kind) {
   return llvm::Error::success();
 }
 
-llvm::Error deepseek::writeArtifact(ModuleOp module,
-                                    const ArtifactOptions &options,
-                                    StringRef path) {
-  if (llvm::Error error = checkOutput(path, options.kind))
-    return error;
+/// The file in memory; for what is linked, its object.
+static llvm::Error makeBytes(ModuleOp module, const ArtifactOptions &options,
+                             llvm::SmallVectorImpl<char> &buffer) {
+  llvm::raw_svector_ostream stream(buffer);
+  if (options.kind == ArtifactKind::PTX) {
+    llvm::Expected<StringRef> ptx = findPtx(module, options.gpu);
+    if (!ptx)
+      return ptx.takeError();
+    stream << *ptx;
+    return llvm::Error::success();
+  }
   if (llvm::Error error = checkStage(module, options.kind))
     return error;
   auto machine = createMachine(options.chip);
@@ -402,16 +454,24 @@ llvm::Error deepseek::writeArtifact(ModuleOp module,
   recordFeatures(*llvmModule, **machine);
   optimize(*llvmModule, **machine);
 
-  llvm::SmallVector<char, 0> buffer;
-  llvm::raw_svector_ostream stream(buffer);
-  if (options.kind == ArtifactKind::LLVMIR)
+  if (options.kind == ArtifactKind::LLVMIR) {
     llvmModule->print(stream, nullptr);
-  else if (llvm::Error error =
-               emitMachineCode(*llvmModule, **machine,
-                               options.kind == ArtifactKind::Assembly
-                                   ? llvm::CodeGenFileType::AssemblyFile
-                                   : llvm::CodeGenFileType::ObjectFile,
-                               stream))
+    return llvm::Error::success();
+  }
+  return emitMachineCode(*llvmModule, **machine,
+                         options.kind == ArtifactKind::Assembly
+                             ? llvm::CodeGenFileType::AssemblyFile
+                             : llvm::CodeGenFileType::ObjectFile,
+                         stream);
+}
+
+llvm::Error deepseek::writeArtifact(ModuleOp module,
+                                    const ArtifactOptions &options,
+                                    StringRef path) {
+  if (llvm::Error error = checkOutput(path, options.kind))
+    return error;
+  llvm::SmallVector<char, 0> buffer;
+  if (llvm::Error error = makeBytes(module, options, buffer))
     return error;
   StringRef bytes(buffer.data(), buffer.size());
   if (isWrittenInPlace(path))

@@ -12,10 +12,9 @@ namespace mlir::deepseek {
 constexpr llvm::StringLiteral kConfigurationAttr = "nvptx.configuration";
 constexpr llvm::StringLiteral kEmitterAttr = "emitter";
 
-/// On the module of kernels, for stage `llvm`.
-constexpr llvm::StringLiteral kImagesAttr = "dsrt.images";
-constexpr llvm::StringLiteral kDeviceKernelsAttr = "dsrt.device_kernels";
-constexpr llvm::StringLiteral kScratchAttr = "dsrt.scratch_bytes";
+/// In a row of dsrt.device_kernels: the dictionary that the function was
+/// written from, for reports.
+constexpr llvm::StringLiteral kRowConfigurationAttr = "configuration";
 
 } // namespace mlir::deepseek
 

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
 #include "deepseek/Target/Passes.h"
 #include "lib/Target/NVPTX/Configurations.h"
 #include "lib/Target/NVPTX/Emitter.h"
@@ -132,8 +133,17 @@ LogicalResult KernelEmission::emitFor(DeviceModule &device) {
     return kernel.emitError()
            << "emitter '" << emitter->getName() << "' cannot write kernel '"
            << kernel.getName() << "' for " << device.chip.name;
+  size_t before = device.deviceKernels.size();
   LaunchBuilder launch(b, kernel, device, call, status, arguments);
-  return emitter->emit(kernel, config, launch);
+  if (failed(emitter->emit(kernel, config, launch)))
+    return failure();
+  // For reports.
+  for (size_t row = before; row < device.deviceKernels.size(); ++row) {
+    NamedAttrList fields(cast<DictionaryAttr>(device.deviceKernels[row]));
+    fields.set(kRowConfigurationAttr, config);
+    device.deviceKernels[row] = fields.getDictionary(b.getContext());
+  }
+  return success();
 }
 
 /// With several chips, the one whose image is loaded.
@@ -202,7 +212,7 @@ struct EmitKernels : deepseek::impl::NVPTXEmitKernelsBase<EmitKernels> {
       if (failed(KernelEmission(kernel, devices).run()))
         return signalPassFailure();
     module->setAttr(kDeviceKernelsAttr, b.getArrayAttr(table));
-    module->setAttr(kScratchAttr, b.getI64IntegerAttr(scratchBytes));
+    module->setAttr(kScratchBytesAttr, b.getI64IntegerAttr(scratchBytes));
   }
 };
 

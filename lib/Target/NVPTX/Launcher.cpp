@@ -2,6 +2,7 @@
 
 #include "lib/Target/NVPTX/Launcher.h"
 
+#include "lib/Target/NVPTX/DebugLocations.h"
 #include "lib/Target/NVPTX/KernelBuilder.h"
 
 #include "dsrt/abi.h"
@@ -145,11 +146,12 @@ Value LaunchBuilder::tensorMap(const TensorMap &map) {
   return target;
 }
 
-/// "model.mlir:12:3 linear_256x256_f8": where the graph op stands.
+/// "model.mlir:12:3 linear_256x256_f8", "model.layers.3.mlp:1:1 ...": where the
+/// graph op stands.
 static std::string describeLocation(func::FuncOp kernel) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  if (auto file = kernel.getLoc()->findInstanceOf<FileLineColLoc>())
+  if (FileLineColLoc file = getSource(kernel.getLoc()))
     stream << file.getFilename().getValue() << ':' << file.getLine() << ':'
            << file.getColumn() << ' ';
   stream << kernel.getName();

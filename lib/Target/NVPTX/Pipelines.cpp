@@ -7,6 +7,7 @@
 #include "deepseek/Target/NVPTX/Pipelines.h"
 
 #include "deepseek/Target/Passes.h"
+#include "lib/Target/NVPTX/AssembleKernels.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -15,15 +16,15 @@
 
 using namespace mlir;
 
-void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips,
-                                        StringRef emitters) {
+void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm,
+                                        const NVPTXDeviceOptions &options) {
   OpPassManager &kernels = pm.nest<ModuleOp>();
   NVPTXConfigureKernelsOptions configure;
-  configure.chips = chips.str();
-  configure.emitters = emitters.str();
+  configure.chips = options.chips;
+  configure.emitters = options.emitters;
   kernels.addPass(createNVPTXConfigureKernels(configure));
   NVPTXEmitKernelsOptions emit;
-  emit.chips = chips.str();
+  emit.chips = options.chips;
   kernels.addPass(createNVPTXEmitKernels(emit));
 
   kernels.addPass(createCanonicalizerPass());
@@ -42,4 +43,6 @@ void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips,
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createNVPTXSerializeKernels());
+  if (options.cubin)
+    kernels.addPass(createAssembleKernelsPass());
 }

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
 #include "deepseek/Target/NVPTX/Chips.h"
 #include "deepseek/Target/Passes.h"
-#include "lib/Target/NVPTX/Configurations.h"
+#include "lib/Target/NVPTX/DebugLocations.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -125,6 +126,7 @@ struct SerializeKernels
         module.emitError() << "is named like no chip";
         return signalPassFailure();
       }
+      attachDebugLocations(module);
       llvm::Expected<std::string> ptx = translate(module, *chip);
       if (!ptx) {
         module.emitError() << "cannot become PTX: "

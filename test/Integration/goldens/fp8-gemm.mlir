@@ -2,6 +2,7 @@
 // RUN: ds-eval %s --weights=%t.weights
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so check --model=%t.weights
 // RUN: ds-opt %s --ds-compile="target=host chip=x86-64-v2" | ds-translate --chip=x86-64-v2 --emit=shared -o %t.v2.so && ds-run %t.v2.so check --model=%t.weights
+// RUN: %nvptx-run %s %t check --model=%t.weights
 
 // deepseek.quantize and scaled_linear against the golden values: codes and scales bit
 // for bit, products to 2e-6 of the largest result, as f32 sums in another order may

@@ -1,7 +1,7 @@
 // RUN: rm -rf %t.weights && mkdir %t.weights && cp %models/shakespeare-v3/golden/ops/rms_norm.safetensors %t.weights/model.safetensors
 // RUN: ds-eval %s --weights=%t.weights
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so check --model=%t.weights
-// RUN: sh %S/../Inputs/simulate.sh %s %t check --model=%t.weights
+// RUN: %nvptx-run %s %t check --model=%t.weights
 
 // deepseek.rms_norm of rows up to 1e4 against the golden values: normalized up to
 // about 10, sums in another order.

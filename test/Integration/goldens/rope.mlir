@@ -1,7 +1,7 @@
 // RUN: rm -rf %t.weights && mkdir %t.weights && cp %models/shakespeare-v3/golden/ops/rope_yarn.safetensors %t.weights/model.safetensors
 // RUN: ds-eval %s --weights=%t.weights
 // RUN: ds-opt %s --ds-compile=target=host | ds-translate --emit=shared -o %t.so && ds-run %t.so check --model=%t.weights
-// RUN: sh %S/../Inputs/simulate.sh %s %t check --model=%t.weights
+// RUN: %nvptx-run %s %t check --model=%t.weights
 
 // deepseek.rope with the frequencies of YaRN against the golden values.
 

@@ -1,7 +1,8 @@
 //===- Artifact.h - From the LLVM dialect to files --------------*- C++ -*-===//
 //
 // The end of a compile: a module of stage `llvm` becomes LLVM IR, assembly, an
-// object, a shared object or a standalone executable.
+// object, a shared object or a standalone executable; or the PTX in it is
+// written out.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,15 +14,17 @@
 
 namespace mlir::deepseek {
 
-enum class ArtifactKind { LLVMIR, Assembly, Object, Shared, Executable };
+enum class ArtifactKind { LLVMIR, PTX, Assembly, Object, Shared, Executable };
 
-/// "llvmir", "asm", "object", "shared", "executable".
+/// "llvmir", "ptx", "asm", "object", "shared", "executable".
 std::optional<ArtifactKind> parseArtifactKind(StringRef text);
 
 struct ArtifactOptions {
   ArtifactKind kind = ArtifactKind::Executable;
   /// A processor of LLVM's host target ("x86-64-v3", "znver4"), or "native".
   std::string chip = "native";
+  /// Of PTX: whose ("sm_90a"); empty: the only one that there is.
+  std::string gpu;
   /// Folder of libdsrt.a, for executables.
   std::string runtimeDir;
   /// Executables for GPUs: whether they look there for the simulator too.
@@ -40,7 +43,8 @@ llvm::Expected<std::string> resolveChip(StringRef chip);
 /// early.
 llvm::Error checkOutput(StringRef path, ArtifactKind kind);
 
-/// Writes `module`, which must be of stage `llvm`, to `path`. A file appears
+/// Writes `module`, which must be of stage `llvm` (for PTX also `device`), to
+/// `path`. A file appears
 /// under its name only when it is complete; "-", pipes and devices are written
 /// as they are.
 llvm::Error writeArtifact(ModuleOp module, const ArtifactOptions &options,

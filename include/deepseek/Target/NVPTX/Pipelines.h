@@ -7,11 +7,19 @@
 
 namespace mlir::deepseek {
 
+struct NVPTXDeviceOptions {
+  /// "sm_90a,sm_80".
+  std::string chips;
+  /// Names of what may write kernels; empty: all emitters.
+  std::string emitters;
+  /// Whether ptxas adds machine code.
+  bool cubin = false;
+};
+
 /// Stage `device` on nvptx: the functions of the nested module @kernels become
-/// launchers, and PTX for each of `chips` ("sm_90a,sm_80"), written by one of
-/// `emitters` (empty: all). On the top-level module.
-void buildNVPTXDevicePipeline(OpPassManager &pm, StringRef chips,
-                              StringRef emitters);
+/// launchers, and PTX for each chip. On the top-level module.
+void buildNVPTXDevicePipeline(OpPassManager &pm,
+                              const NVPTXDeviceOptions &options);
 
 } // namespace mlir::deepseek
 

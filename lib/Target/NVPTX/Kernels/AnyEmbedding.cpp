@@ -31,7 +31,9 @@ public:
 
   bool match(func::FuncOp kernel, const Chip &) const override {
     EmbeddingOp op = getOnlyOp(kernel);
-    return op && getRowBytes(kernel) % kVectorBytes == 0;
+    return op && getRowBytes(kernel) % kVectorBytes == 0 &&
+           getElementTypeOrSelf(op.getTable().getType()) ==
+               getElementTypeOrSelf(op->getResult(0).getType());
   }
 
   Configuration configure(func::FuncOp kernel, const Chip &) const override {
