@@ -168,7 +168,7 @@ DeviceStep::Bucket &DeviceStep::findBucket(const EntryBinding &binding,
   for (const dsrt_buffer &buffer : binding.args)
     sizes.insert(sizes.end(), buffer.sizes, buffer.sizes + DSRT_MAX_RANK);
   auto bucket = std::find_if(buckets.begin(), buckets.end(), [&](Bucket &b) {
-    return b.entry == binding.entry && b.sizes == sizes;
+    return b.function == binding.entry->function && b.sizes == sizes;
   });
   isNew = bucket == buckets.end();
   if (isNew && buckets.size() < kMaxBuckets) {
@@ -183,7 +183,7 @@ DeviceStep::Bucket &DeviceStep::findBucket(const EntryBinding &binding,
     *bucket = Bucket();
   }
   if (isNew) {
-    bucket->entry = binding.entry;
+    bucket->function = binding.entry->function;
     bucket->sizes = sizes;
   }
   bucket->lastUse = ++uses;

@@ -58,7 +58,7 @@ private:
 
   /// An entry that was run with these sizes of its arguments.
   struct Bucket {
-    const dsrt_entry *entry = nullptr;
+    dsrt_entry_function function = nullptr; // entries may be one and the same
     std::vector<int64_t> sizes;
     void *graph = nullptr; // null until it is run for the second time
     std::vector<dsrt_buffer> results;

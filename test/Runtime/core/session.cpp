@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 
 using namespace dsrt;
@@ -94,6 +95,9 @@ void runRandomSteps(Session &session, std::mt19937 &random, int steps) {
                     DSRT_ENTRY_AUTO, all);
     check(output.status());
     const float *hidden = static_cast<const float *>(output->hidden);
+    const bool decoded = std::strcmp(output->entry->name, "decode") == 0;
+    if (hidden[3] != static_cast<float>(decoded))
+      stop("another entry ran than the step says");
     int64_t token = 0, row = 0;
     for (size_t i = 0; i < chunks.size(); ++i)
       for (int64_t k = 0; k < chunks[i].count; ++k, ++token) {

@@ -13,6 +13,7 @@
 #include "runtime/weights/Weights.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -81,13 +82,17 @@ void compareWeights(Model &model, const char *source) {
 
 /// Pieces that begin and end anywhere, in a block larger than the ring's
 /// buffers, with gaps that become zeros.
-/// The most likely tokens of some steps of a session of its own.
-std::vector<int32_t> runSteps(Model &model, int count) {
+/// The most likely tokens of some steps of a session of its own, which begin
+/// when `waiting` sessions are there.
+std::vector<int32_t> runSteps(Model &model, int count,
+                              std::atomic<int> &waiting) {
   auto session = Session::create(model, SessionOptions());
   check(session.status());
   Result<int32_t> sequence = (*session)->addSequence();
   check(sequence.status());
   std::vector<int32_t> ids = {1};
+  for (--waiting; waiting > 0;)
+    std::this_thread::yield();
   for (int i = 0; i < count; ++i) {
     StepChunk chunk = {*sequence, &ids.back(), 1, 0};
     Result<StepOutput> output =
@@ -103,11 +108,13 @@ std::vector<int32_t> runSteps(Model &model, int count) {
 
 /// Sessions of several threads take turns on the device.
 void runThreads(Model &model, int steps) {
-  const std::vector<int32_t> expected = runSteps(model, steps);
+  std::atomic<int> waiting = 1;
+  const std::vector<int32_t> expected = runSteps(model, steps, waiting);
   std::vector<int32_t> results[3];
+  waiting = 3;
   std::vector<std::thread> threads;
   for (std::vector<int32_t> &result : results)
-    threads.emplace_back([&] { result = runSteps(model, steps); });
+    threads.emplace_back([&] { result = runSteps(model, steps, waiting); });
   bool equal = true;
   for (int i = 0; i < 3; ++i) {
     threads[i].join();
