@@ -313,6 +313,19 @@ static void testBytes(const std::string &folder) {
     expected.push_back(i < 32 ? 100 + i : i - 32);
   report("from CTA to CTA", swapped.read<uint32_t>() == expected,
          "other bytes");
+
+  // As the seed says; on a GPU not in any.
+  constexpr unsigned ctas = 64;
+  Buffer first(ctas * 4);
+  expectSuccess(
+      launch(module.function("order"), ctas, 1, {&in.address, &first.address}),
+      "order");
+  unsigned counts[4] = {};
+  for (uint32_t which : first.read<uint32_t>())
+    ++counts[which & 3];
+  report("copies end in any order", counts[1] && counts[2] && counts[3],
+         fmt::format("{} in order, {} not, {} at once", counts[1], counts[2],
+                     counts[3]));
 }
 
 void testTensors(const std::string &folder) {
