@@ -94,14 +94,17 @@ std::vector<int32_t> runSteps(Model &model, int count,
   for (--waiting; waiting > 0;)
     std::this_thread::yield();
   for (int i = 0; i < count; ++i) {
-    StepChunk chunk = {*sequence, &ids.back(), 1, 0};
+    // More sizes than graphs are kept: every step is launched.
+    const std::vector<int32_t> tokens(1 + i % 16, ids.back());
+    StepChunk chunk = {*sequence, tokens.data(),
+                       static_cast<int64_t>(tokens.size()), 0};
     Result<StepOutput> output =
-        (*session)->run(&chunk, 1, DSRT_ENTRY_AUTO, false);
+        (*session)->run(&chunk, 1, DSRT_ENTRY_AUTO, i / 16 % 2 > 0);
     check(output.status());
     const int64_t vocabulary = (*session)->limits().vocabulary;
-    ids.push_back(static_cast<int32_t>(
-        std::max_element(output->logits, output->logits + vocabulary) -
-        output->logits));
+    const float *last = output->logits + (output->rows - 1) * vocabulary;
+    ids.push_back(
+        static_cast<int32_t>(std::max_element(last, last + vocabulary) - last));
   }
   return ids;
 }

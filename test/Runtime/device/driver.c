@@ -71,6 +71,8 @@ EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *config,
                                  CUfunction function, void **parameters,
                                  void **extra) {
   ++launches;
+  if (behaves("slow")) /* other threads may come in between */
+    usleep(200);
   return NEXT(cuLaunchKernelEx)(config, function, parameters, extra);
 }
 
