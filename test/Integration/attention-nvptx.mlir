@@ -1,5 +1,6 @@
 // RUN: ds-eval %s
 // RUN: for chip in sm_80 sm_89 sm_90a; do ds-opt %s --ds-compile="target=nvptx chip=$chip" | ds-translate --emit=shared -o %t.so && ds-run %t.so --device=simulator || exit 1; done
+// RUN: ds-opt %s --ds-compile="target=nvptx chip=sm_89 stop-after=device" | FileCheck %s
 
 // Latent attention of bf16 on GPUs, against the same op of f32, which the fallback
 // writes as plain loops. Five sequences: one row of its own; a decode step at the
@@ -7,13 +8,26 @@
 // next chunk; two rows with 600 cached ones; and a piece of 150 rows of a prompt.
 // 157 rows go to one walk; few rows are split and combined: the bits are the same.
 
+// Not by the fallback:
+// CHECK-DAG: name = "latent_attention_25x64x160_bf16_split"
+// CHECK-DAG: name = "latent_attention_25x64x160_bf16_combine"
+// CHECK-DAG: name = "latent_attention_25x64x160_bf16"
+// CHECK-DAG: name = "latent_attention_8x64x576_bf16_combine"
+// CHECK-DAG: name = "cache_gather_25x64x160_bf16"
+// CHECK-DAG: name = "attention_355x4x128_bf16"
+
 !pages = tensor<25x64x160xbf16, #deepseek.latent_cache<latent = 128, rope = 32>>
 !pages32 = tensor<25x64x160xf32, #deepseek.latent_cache<latent = 128, rope = 32>>
+!wide = tensor<8x64x576xbf16, #deepseek.latent_cache<latent = 512, rope = 64>>
+!wide32 = tensor<8x64x576xf32, #deepseek.latent_cache<latent = 512, rope = 64>>
 
 module attributes {deepseek.source = "seed:1"} {
   deepseek.weight @q_latent from "q_latent" : tensor<157x4x128xbf16>
   deepseek.weight @q_rope from "q_rope" : tensor<157x4x32xbf16>
   deepseek.weight @rows from "rows" : tensor<25x64x160xbf16>
+  deepseek.weight @wide_q from "wide_q" : tensor<70x40x512xbf16>
+  deepseek.weight @wide_r from "wide_r" : tensor<70x40x64xbf16>
+  deepseek.weight @wide_rows from "wide_rows" : tensor<8x64x576xbf16>
   deepseek.weight @q from "q" : tensor<154x4x96xbf16>
   deepseek.weight @kv from "kv" : tensor<355x4x128xbf16>
 
@@ -59,6 +73,40 @@ module attributes {deepseek.source = "seed:1"} {
         : (tensor<1x4x128xbf16>, tensor<1x4x32xbf16>, !pages, tensor<1x10xi32>, tensor<2xi32>, tensor<2xi32>) -> tensor<1x4x128xbf16>
     %same_5 = tensor.extract_slice %y[156, 0, 0] [1, 4, 128] [1, 1, 1] : tensor<157x4x128xbf16> to tensor<1x4x128xbf16>
     check.expect_eq %y_5, %same_5 : tensor<1x4x128xbf16>
+    return
+  }
+
+  // 40 heads of V3's sizes: blocks of 32 heads, or of 16, the last one not full; and
+  // tiles of 32 rows where memory is small. Three rows are split, 70 rows walked.
+  func.func @wide() {
+    %q = deepseek.get_weight @wide_q : tensor<70x40x512xbf16>
+    %r = deepseek.get_weight @wide_r : tensor<70x40x64xbf16>
+    %rows = deepseek.get_weight @wide_rows : tensor<8x64x576xbf16>
+    %cache = tensor.cast %rows : tensor<8x64x576xbf16> to !wide
+    %table = arith.constant dense<[[3, 0, 0, 0, 0], [7, 1, 6, 2, 4], [0, 5, 0, 0, 0]]> : tensor<3x5xi32>
+    %cu_q = arith.constant dense<[0, 1, 3, 70]> : tensor<4xi32>
+    %cu_kv = arith.constant dense<[0, 20, 320, 387]> : tensor<4xi32>
+    %y = deepseek.latent_attention %q, %r, %cache, %table, %cu_q, %cu_kv {scale = 32.0 : f64}
+        : (tensor<70x40x512xbf16>, tensor<70x40x64xbf16>, !wide, tensor<3x5xi32>, tensor<4xi32>, tensor<4xi32>) -> tensor<70x40x512xbf16>
+
+    %q_3 = tensor.extract_slice %q[0, 0, 0] [3, 40, 512] [1, 1, 1] : tensor<70x40x512xbf16> to tensor<3x40x512xbf16>
+    %r_3 = tensor.extract_slice %r[0, 0, 0] [3, 40, 64] [1, 1, 1] : tensor<70x40x64xbf16> to tensor<3x40x64xbf16>
+    %table_3 = tensor.extract_slice %table[0, 0] [2, 5] [1, 1] : tensor<3x5xi32> to tensor<2x5xi32>
+    %cu_q_3 = arith.constant dense<[0, 1, 3]> : tensor<3xi32>
+    %cu_kv_3 = arith.constant dense<[0, 20, 320]> : tensor<3xi32>
+    %y_3 = deepseek.latent_attention %q_3, %r_3, %cache, %table_3, %cu_q_3, %cu_kv_3 {scale = 32.0 : f64}
+        : (tensor<3x40x512xbf16>, tensor<3x40x64xbf16>, !wide, tensor<2x5xi32>, tensor<3xi32>, tensor<3xi32>) -> tensor<3x40x512xbf16>
+    %same_3 = tensor.extract_slice %y[0, 0, 0] [3, 40, 512] [1, 1, 1] : tensor<70x40x512xbf16> to tensor<3x40x512xbf16>
+    check.expect_eq %y_3, %same_3 : tensor<3x40x512xbf16>
+
+    %q32 = arith.extf %q_3 : tensor<3x40x512xbf16> to tensor<3x40x512xf32>
+    %r32 = arith.extf %r_3 : tensor<3x40x64xbf16> to tensor<3x40x64xf32>
+    %rows32 = arith.extf %rows : tensor<8x64x576xbf16> to tensor<8x64x576xf32>
+    %cache32 = tensor.cast %rows32 : tensor<8x64x576xf32> to !wide32
+    %expected = deepseek.latent_attention %q32, %r32, %cache32, %table_3, %cu_q_3, %cu_kv_3 {scale = 32.0 : f64}
+        : (tensor<3x40x512xf32>, tensor<3x40x64xf32>, !wide32, tensor<2x5xi32>, tensor<3xi32>, tensor<3xi32>) -> tensor<3x40x512xf32>
+    %y32 = arith.extf %y_3 : tensor<3x40x512xbf16> to tensor<3x40x512xf32>
+    check.expect_close %y32, %expected {atol = 4.0e-4 : f64, rtol = 0.0 : f64} : tensor<3x40x512xf32>
     return
   }
 

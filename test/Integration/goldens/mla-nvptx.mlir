@@ -1,10 +1,14 @@
 // RUN: rm -rf %t.weights && mkdir %t.weights && cp %models/shakespeare-v3/golden/ops/mla.safetensors %t.weights/model.safetensors
 // RUN: ds-eval %s --weights=%t.weights
 // RUN: for chip in sm_80 sm_89 sm_90a; do ds-opt %s --ds-compile="target=nvptx chip=$chip activations=bf16" | ds-translate --emit=shared -o %t.so && ds-run %t.so check --model=%t.weights --device=simulator || exit 1; done
+// RUN: ds-opt %s --ds-compile="target=nvptx chip=sm_89 activations=bf16 stop-after=device" | FileCheck %s
 
 // The heads' outputs of latent attention against the golden values, by both forms:
 // queries, cached rows and results of the attention are rounded to bf16, the rest is
 // f32. The bound is what rounding these costs the reference.
+
+// CHECK-DAG: name = "latent_attention_{{[a-z0-9_]*}}bf16"
+// CHECK-DAG: name = "attention_{{[a-z0-9_]*}}bf16"
 
 !pages = tensor<3x64x160xbf16, #deepseek.latent_cache<latent = 128, rope = 32>>
 !kv8 = tensor<512x128xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>

@@ -27,9 +27,10 @@ CacheGatherOp getOnlyOp(func::FuncOp kernel) {
   if (!op || getElementTypeOrSelf(op.getCache()) !=
                  getElementTypeOrSelf(op.getResult()))
     return {};
-  for (Value operand : {op.getCache(), op.getBlockTable(), op.getCuKvLens()})
-    if (!isa<BlockArgument>(operand))
-      return {};
+  if (!viewContiguous(op.getCache()) ||
+      !isa<BlockArgument>(op.getBlockTable()) ||
+      !isa<BlockArgument>(op.getCuKvLens()))
+    return {};
   return op;
 }
 
@@ -107,9 +108,9 @@ LogicalResult CacheGatherEmitter::emit(func::FuncOp kernel,
   unsigned result = kernel.getNumArguments() - 1;
   Value rows = launch.size(result, 0), one = launch.i64(1);
   launch.launch(k, {launch.ceilDiv(rows, *warps), one, one},
-                {launch.data(argument(op.getCache())), launch.data(table),
-                 launch.data(argument(op.getCuKvLens())), launch.data(result),
-                 launch.toI32(launch.size(table, 0)),
+                {dataOf(launch, *viewContiguous(op.getCache())),
+                 launch.data(table), launch.data(argument(op.getCuKvLens())),
+                 launch.data(result), launch.toI32(launch.size(table, 0)),
                  launch.toI32(launch.size(table, 1)), launch.toI32(rows)});
   return success();
 }

@@ -2,6 +2,8 @@
 
 #include "lib/Target/NVPTX/Kernels/Attention.h"
 
+#include "lib/Target/NVPTX/Launcher.h"
+
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 #include <limits>
@@ -9,6 +11,32 @@
 
 using namespace mlir;
 using namespace mlir::deepseek;
+
+std::optional<ArgumentView> deepseek::viewContiguous(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return ArgumentView{argument.getArgNumber(),
+                        cast<RankedTensorType>(argument.getType()),
+                        Value(),
+                        0,
+                        {},
+                        {}};
+  std::optional<ArgumentView> view = viewOf(value);
+  if (!view || view->scales)
+    return std::nullopt;
+  int64_t stride = 1;
+  for (auto [size, actual] :
+       llvm::reverse(llvm::zip_equal(view->sizes, view->strides))) {
+    if (ShapedType::isDynamic(stride) || actual != stride)
+      return std::nullopt;
+    stride = ShapedType::isDynamic(size) ? size : stride * size;
+  }
+  return view;
+}
+
+Value deepseek::dataOf(LaunchBuilder &launch, const ArgumentView &view) {
+  int64_t bytes = view.argumentType.getElementTypeBitWidth() / 8;
+  return launch.at(launch.data(view.argument), launch.i64(view.offset * bytes));
+}
 
 Val deepseek::countSequences(KernelBuilder &k, Val count,
                              llvm::function_ref<Val(Val)> isBefore) {

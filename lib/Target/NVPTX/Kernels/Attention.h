@@ -10,9 +10,17 @@
 #ifndef LIB_TARGET_NVPTX_KERNELS_ATTENTION_H
 #define LIB_TARGET_NVPTX_KERNELS_ATTENTION_H
 
+#include "lib/Target/NVPTX/ArgumentView.h"
 #include "lib/Target/NVPTX/KernelBuilder.h"
 
 namespace mlir::deepseek {
+
+/// `value` as consecutive elements of an argument, or nothing. Sizes may be
+/// unknown if it is the argument itself.
+std::optional<ArgumentView> viewContiguous(Value value);
+
+/// The address of the view's first element.
+Value dataOf(LaunchBuilder &launch, const ArgumentView &view);
 
 /// How many of `count` sequences `isBefore(b)` (i1) holds for: the number of
 /// the sequence that something belongs to. All threads of a warp must come here

@@ -12,16 +12,31 @@ using namespace mlir::deepseek;
 // The problem
 //===----------------------------------------------------------------------===//
 
-static LatentAttentionOp getOnlyOp(func::FuncOp kernel) {
-  Block &body = kernel.getBody().front();
-  if (!llvm::hasNItems(body, 2))
-    return {};
-  return dyn_cast<LatentAttentionOp>(body.front());
+/// The op whose result is the kernel's only one.
+static LatentAttentionOp getOp(func::FuncOp kernel) {
+  Operation *end = kernel.getBody().front().getTerminator();
+  return end->getNumOperands() == 1
+             ? end->getOperand(0).getDefiningOp<LatentAttentionOp>()
+             : LatentAttentionOp();
+}
+
+/// Whether the operands are pieces of arguments that can be copied 16 bytes at
+/// once, and the sizes of the block table are known to the launcher.
+static bool readsArguments(LatentAttentionOp op) {
+  for (Value operand : op->getOperands()) {
+    std::optional<ArgumentView> view = viewContiguous(operand);
+    bool isBf16 = getElementTypeOrSelf(operand).isBF16();
+    if (!view || (isBf16 && view->offset % 8))
+      return false;
+  }
+  Value table = op.getBlockTable();
+  return isa<BlockArgument>(table) ||
+         cast<RankedTensorType>(table.getType()).hasStaticShape();
 }
 
 std::optional<LatentShape> deepseek::getLatentShape(func::FuncOp kernel) {
-  LatentAttentionOp op = getOnlyOp(kernel);
-  if (!op)
+  LatentAttentionOp op = getOp(kernel);
+  if (!op || !readsArguments(op))
     return std::nullopt;
   for (Value value :
        {op.getQLatent(), op.getQRope(), op.getCache(), op.getResult()})
@@ -139,18 +154,21 @@ Launches::Launches(LaunchBuilder &launch, const LatentShape &shape,
                    const Splitting &splitting, int64_t blockHeads)
     : launch(launch), shape(shape), splitting(splitting) {
   func::FuncOp kernel = launch.getKernel();
-  LatentAttentionOp op = getOnlyOp(kernel);
-  auto argument = [](Value value) {
-    return cast<BlockArgument>(value).getArgNumber();
-  };
+  LatentAttentionOp op = getOp(kernel);
   for (Value operand : op->getOperands())
-    operands.push_back(launch.data(argument(operand)));
+    operands.push_back(dataOf(launch, *viewContiguous(operand)));
   result = launch.data(kernel.getNumArguments() - 1);
-  rows = launch.size(argument(op.getQLatent()), 0);
+  rows = launch.size(kernel.getNumArguments() - 1, 0);
   blocks =
       launch.mul(rows, launch.i64(llvm::divideCeil(shape.heads, blockHeads)));
-  sequences = launch.size(argument(op.getBlockTable()), 0);
-  pages = launch.size(argument(op.getBlockTable()), 1);
+  auto table = cast<RankedTensorType>(op.getBlockTable().getType());
+  auto tableSize = [&](int64_t dim) {
+    return table.isDynamicDim(dim)
+               ? launch.size(viewContiguous(op.getBlockTable())->argument, dim)
+               : launch.i64(table.getDimSize(dim));
+  };
+  sequences = tableSize(0);
+  pages = tableSize(1);
   chunks = launch.ceilDiv(launch.mul(pages, launch.i64(shape.page)),
                           splitting.chunk);
 }
