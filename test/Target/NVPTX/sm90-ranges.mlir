@@ -8,10 +8,10 @@
 // one CTA. Rows of experts come in tiles of 32, or in tiles of 128 that pairs of CTAs
 // share, with a ring of one stage.
 
-// CHECK-DAG: cluster = array<i64: 8, 1, 1>{{[^{}]*}} name = "scaled_linear_128x2048_f8_n64"
-// CHECK-DAG: cluster = array<i64: 1, 1, 1>{{[^{}]*}} name = "scaled_linear_128x2048_f8_1_n128"
-// CHECK-DAG: cluster = array<i64: 1, 1, 1>{{[^{}]*}} name = "scaled_grouped_linear_5x200x192_f8_n32"
-// CHECK-DAG: cluster = array<i64: 2, 1, 1>{{[^{}]*}} name = "scaled_grouped_linear_5x200x192_f8_1_n128"
+// CHECK-DAG: cluster = array<i64: 8, 1, 1>, configuration = {{[{][^{}]*[}]}}, dependent = 1{{[^{}]*}} name = "scaled_linear_128x2048_f8_n64"
+// CHECK-DAG: cluster = array<i64: 1, 1, 1>, configuration = {{[{][^{}]*[}]}}, dependent = 1{{[^{}]*}} name = "scaled_linear_128x2048_f8_1_n128"
+// CHECK-DAG: cluster = array<i64: 1, 1, 1>, configuration = {{[{][^{}]*[}]}}, dependent = 1{{[^{}]*}} name = "scaled_grouped_linear_5x200x192_f8_n32"
+// CHECK-DAG: cluster = array<i64: 2, 1, 1>, configuration = {{[{][^{}]*[}]}}, dependent = 1{{[^{}]*}} name = "scaled_grouped_linear_5x200x192_f8_1_n128"
 
 #x = #deepseek.block_scaled<[1, 128]>
 !r8 = tensor<128x2048xf8E4M3FN, #deepseek.block_scaled<[128, 128]>>
