@@ -290,7 +290,8 @@ static const dsrt_weight weights[] = {
 static const dsrt_kernel kernels[] = {{NAME(kernel), 3}};
 #ifdef FAKE_DEVICE
 #define FAKE_TARGET "nvptx:" FAKE_CHIP
-static dsrt_image images[] = {{FAKE_CHIP, fake_ptx, 0, NULL, 0}};
+/* Machine code that only a GPU would look at. */
+static dsrt_image images[] = {{FAKE_CHIP, fake_ptx, 0, "\x7f" "ELF", 4}};
 #define DEVICE_TABLES HIDDEN_BYTES, images, device_kernels, 1, DEVICE_KERNELS
 #else
 #define FAKE_TARGET "host:test"
