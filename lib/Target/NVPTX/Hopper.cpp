@@ -81,10 +81,11 @@ void Ring::release(Val round) {
   k.ifThen(lane < ctas, [&] {
     if (ctas == 1)
       return arriveOn(k, empty(round));
-    // LLVM may move the address out of the condition.
-    NVVM::MBarrierArriveOp::create(k, Type(),
-                                   clusterAddress(k, empty(round), lane % ctas),
-                                   Value(), NVVM::MemScopeKind::CLUSTER);
+    // As text, since LLVM moves a mapa of its own out of the condition.
+    k.ptx("{\n.reg .b32 remote;\n"
+          "mapa.shared::cluster.u32 remote, $0, $1;\n"
+          "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}",
+          "r,r,~{memory}", {}, {k.sharedAddress(empty(round)), lane});
   });
 }
 
