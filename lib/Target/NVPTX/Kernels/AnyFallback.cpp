@@ -307,18 +307,25 @@ LogicalResult FallbackEmission::enter(CtaCode &code, KernelBuilder &k,
   return success();
 }
 
+/// Whether a launch other than that of `ops` reads `value`: its readers are
+/// elsewhere, or are repeated there for others.
+static bool isReadElsewhere(Value value, ArrayRef<Operation *> ops) {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    bool isHere =
+        llvm::any_of(ops, [&](Operation *op) { return op->isAncestor(user); });
+    return !isHere ||
+           (isRepeated(user) && llvm::any_of(user->getResults(), [&](Value v) {
+              return isReadElsewhere(v, ops);
+            }));
+  });
+}
+
 /// Stores the results that other launches need.
 void FallbackEmission::leave(CtaCode &code, KernelBuilder &k,
                              ArrayRef<Operation *> ops, Val scratch) {
   for (Operation *op : ops)
     for (Value result : op->getResults()) {
-      bool needed = !isRepeated(op) &&
-                    llvm::any_of(result.getUsers(), [&](Operation *user) {
-                      return llvm::none_of(ops, [&](Operation *op) {
-                        return op->isAncestor(user);
-                      });
-                    });
-      if (!needed)
+      if (isRepeated(op) || !isReadElsewhere(result, ops))
         continue;
       code.onThread0([&] {
         Value address = code.memrefAt(k.at(scratch, places.lookup(result)),
