@@ -231,6 +231,11 @@ bool RowKernel::addOp(Operation *op) {
       if (!isa<func::ReturnOp>(user))
         return false;
   }
+  if (auto embedding = dyn_cast<EmbeddingOp>(op))
+    bytes += getRowElements(embedding.getTable().getType()).value_or(0) *
+             getElementTypeOrSelf(embedding.getTable().getType())
+                 .getIntOrFloatBitWidth() /
+             8;
   if (auto rope = dyn_cast<RopeOp>(op))
     limitVector(
         cast<RankedTensorType>(rope.getX().getType()).getShape().back());
