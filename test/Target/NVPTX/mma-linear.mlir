@@ -1,7 +1,8 @@
 // RUN: ds-opt %s --pass-pipeline="builtin.module(builtin.module(nvptx-configure-kernels{chips=sm_80,sm_89}))" --remarks-filter=kernel 2>%t.remarks | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.remarks
-// RUN: ds-opt %s --ds-stage-device="target=nvptx chip=sm_89" | FileCheck %s --check-prefix=FP8
-// RUN: ds-opt %s --ds-stage-device="target=nvptx chip=sm_80" | FileCheck %s --check-prefix=F16
+// RUN: ds-opt %s --ds-stage-device="target=nvptx chip=sm_89" -o %t.89.mlir && FileCheck %s --check-prefix=LAUNCH --input-file=%t.89.mlir
+// RUN: grep -o 'ptx = "[^"]*' %t.89.mlir | sed 's/\\0A/\n/g; s/\\09/ /g' | FileCheck %s --check-prefix=FP8
+// RUN: ds-opt %s --ds-stage-device="target=nvptx chip=sm_80" | grep -o 'ptx = "[^"]*' | sed 's/\\0A/\n/g; s/\\09/ /g' | FileCheck %s --check-prefix=F16 --implicit-check-not=.e4m3
 
 // Products of V3: the merged projection of one kernel for two weights, an expert's
 // gate and up with swiglu and quantize, the query's side of kv_b.
@@ -64,27 +65,23 @@ module attributes {deepseek.target = "nvptx"} {
   }
 }
 
-// The device functions of a module are written last kernel's largest tile first.
-// FP8: module @kernels
-// FP8-SAME: name = "projection_t8"
-// FP8-SAME: name = "experts_t8"
-// FP8-SAME: .visible .entry projection_t8(
-// FP8-SAME: cp.async.cg.shared.global
-// FP8-SAME: cp.async.wait_group 2
-// FP8-SAME: ldmatrix.sync.aligned.m8n8.x4.shared.b16
-// FP8-SAME: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
-// FP8-SAME: .visible .entry experts_t8(
-// FP8-SAME: shfl.sync.idx
-// FP8-SAME: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
-// FP8-SAME: cvt.rn.satfinite.e4m3x2.f32
-// FP8-SAME: .visible .entry absorb_t8(
-// FP8-SAME: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
-// FP8-SAME: fma.rn.bf16x2
-// FP8-SAME: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
-// FP8: llvm.func @projection(
-// FP8-COUNT-4: llvm.call @dsrt_launch
+// LAUNCH: name = "projection_t8"
+// LAUNCH: llvm.func @projection(
+// LAUNCH-COUNT-4: llvm.call @dsrt_launch
 
-// F16: module @kernels
-// F16-SAME: .visible .entry projection_t8(
-// F16-NOT: e4m3
-// F16-SAME: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
+// FP8: .visible .entry projection_t8(
+// FP8: cp.async.cg.shared.global
+// FP8: cp.async.wait_group
+// FP8: ldmatrix.sync.aligned.m8n8.x4.shared.b16
+// FP8: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
+// FP8: .visible .entry experts_t8(
+// FP8: shfl.sync.idx
+// FP8: mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32
+// FP8: cvt.rn.satfinite.e4m3x2.f32
+// FP8: .visible .entry absorb_t8(
+// FP8: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
+// FP8: fma.rn.bf16x2
+// FP8: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+
+// F16: .visible .entry projection_t8(
+// F16: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32

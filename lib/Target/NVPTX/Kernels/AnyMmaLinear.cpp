@@ -47,9 +47,7 @@ MmaTile tileOf(const LinearProblem &problem, const Chip &chip, int64_t outputs,
       tile.outputs =
           std::clamp<int64_t>(llvm::PowerOf2Ceil(problem.outputs), 32, 128);
     tile.warpsM = tile.outputs / 32;
-    bool isHeavy =
-        operands.isWidened() || (operands.fp8Weight && !problem.quantizeBlock);
-    tile.warpsN = tokens / (isHeavy ? 32 : 64);
+    tile.warpsN = tokens / (operands.fp8Weight ? 32 : 64);
     tile.warpsK = 1;
   } else if (tile.warpsM > kMostWarps) {
     tile.warpsM /= 2;

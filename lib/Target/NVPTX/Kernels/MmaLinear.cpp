@@ -23,6 +23,8 @@
 #include "lib/Target/NVPTX/Kernels/MmaFragments.h"
 #include "lib/Target/NVPTX/Kernels/MmaStage.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace mlir::deepseek;
 
@@ -87,6 +89,9 @@ private:
 };
 
 void MmaLinear::run() {
+  // ptxas would otherwise save registers for more CTAs than fit, and spill.
+  k.getFunction()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                           k.getI32IntegerAttr(1));
   buffers = k.shared(getSharedBytes(operands, tile), 1024);
   cta.build(k, [&] {
     Val warp = k.warp();
@@ -163,8 +168,7 @@ SmallVector<Val> MmaLinear::multiplyChunk(Val buffer, ArrayRef<Val> before) {
   SmallVector<Val> sums(before);
   // Scaled products are registers of their own, so not of all tokens at a time.
   int64_t all = tile.fragmentsN();
-  int64_t count =
-      operands.fp8Weight ? std::min<int64_t>(all, all > 4 ? 2 : 4) : all;
+  int64_t count = operands.fp8Weight ? std::min<int64_t>(4, all) : all;
   for (int64_t n = 0; n < all; n += count)
     multiplyTokens(buffer, n, count, sums);
   return sums;
