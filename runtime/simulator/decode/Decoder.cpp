@@ -145,11 +145,13 @@ std::string_view Decoder::takePrefixed(std::string_view prefix) {
   unknownForm();
 }
 
-void Decoder::noteSharedAccess(unsigned bytes) {
-  if (instruction.space == Space::Shared ||
-      instruction.space == Space::Cluster ||
-      instruction.space == Space::Generic)
+void Decoder::noteAccess(unsigned bytes) {
+  Space space = instruction.space;
+  bool generic = space == Space::Generic;
+  if (generic || space == Space::Shared || space == Space::Cluster)
     scopes.noteSharedAccess(bytes);
+  if (generic || space == Space::Global)
+    scopes.noteGlobalAccess(bytes);
 }
 
 //===----------------------------------------------------------------------===//

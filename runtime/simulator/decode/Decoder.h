@@ -47,9 +47,9 @@ public:
   /// The first modifier that starts with 'prefix', without it.
   std::string_view takePrefixed(std::string_view prefix);
 
-  /// The instruction accesses values of 'bytes' bytes; if they may be of shared
-  /// memory, races there are looked for in units of no more.
-  void noteSharedAccess(unsigned bytes);
+  /// The instruction accesses 'bytes' bytes: races are looked for in units of
+  /// no more, in the memory that it may access.
+  void noteAccess(unsigned bytes);
 
   // Operands, in order.
 

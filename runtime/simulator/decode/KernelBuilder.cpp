@@ -35,6 +35,7 @@ Kernel KernelBuilder::build() {
   scopes.leave();
   scopes.finish();
   findReconvergence(kernel.code);
+  kernel.executed.resize(kernel.code.size());
   return std::move(kernel);
 }
 

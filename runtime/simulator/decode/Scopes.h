@@ -72,6 +72,9 @@ public:
   void noteSharedAccess(unsigned bytes) {
     kernel.sharedUnit = std::min(kernel.sharedUnit, bytes);
   }
+  void noteGlobalAccess(unsigned bytes) {
+    kernel.globalUnit = std::min(kernel.globalUnit, bytes);
+  }
 
   /// Registers a branch of the instruction that comes next.
   void branchTo(std::string_view label, unsigned line);

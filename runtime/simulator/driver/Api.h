@@ -9,6 +9,7 @@
 #define DSRT_SIMULATOR_DRIVER_API_H
 
 #include "runtime/simulator/driver/Cuda.h"
+#include "runtime/simulator/driver/Simulator.h"
 
 #ifdef __cplusplus
 extern "C" {

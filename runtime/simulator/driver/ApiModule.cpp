@@ -72,7 +72,7 @@ static CUresult withModule(CUmodule handle, F body) {
 CUresult cuModuleUnload(CUmodule handle) {
   return withModule(handle, [](Device &device, LoadedModule &module) {
     device.scheduler->runAll();
-    device.modules.erase(&module);
+    device.unload(module);
     return CUDA_SUCCESS;
   });
 }

@@ -167,11 +167,6 @@ typedef enum CUtensorMapFloatOOBfill {
 #define CU_LAUNCH_PARAM_BUFFER_POINTER ((void *)1)
 #define CU_LAUNCH_PARAM_BUFFER_SIZE ((void *)2)
 
-/// The text of the last error of a kernel or of a PTX text, with the place;
-/// empty if there was none. Of the simulator only, no function of CUDA. Valid
-/// until the calling thread calls it again.
-const char *dsrtSimulatorError(void);
-
 #ifdef __cplusplus
 }
 #endif

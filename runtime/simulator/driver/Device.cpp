@@ -37,7 +37,8 @@ Device &Device::get() {
 Device::Device() {
   capability = static_cast<unsigned>(setting("DSRT_SIMULATOR_CHIP", 90));
   settings.seed = setting("DSRT_SIMULATOR_SEED", 1);
-  settings.races = setting("DSRT_SIMULATOR_RACES", 1) != 0;
+  settings.races = static_cast<unsigned>(
+      std::min<uint64_t>(2, setting("DSRT_SIMULATOR_RACES", 1)));
   settings.threads = static_cast<unsigned>(
       std::max<uint64_t>(1, setting("DSRT_SIMULATOR_THREADS",
                                     std::thread::hardware_concurrency())));
@@ -46,8 +47,20 @@ Device::Device() {
   reset();
 }
 
+Device::~Device() { unloadAll(); }
+
+void Device::unload(LoadedModule &module) {
+  coverage.add(module.module);
+  modules.erase(&module);
+}
+
+void Device::unloadAll() {
+  while (!modules.empty())
+    unload(*modules.begin()->second);
+}
+
 void Device::reset() {
-  modules.clear();
+  unloadAll();
   scheduler = std::make_unique<Scheduler>(settings.seed);
   defaultStream = scheduler->create();
   for (auto [address, bytes] : pinned)
@@ -149,12 +162,20 @@ CUresult Device::launch(Function &function, const LaunchShape &requested,
     report(fmt::format("launch of {}: {}", kernel->name, wrong));
     return CUDA_ERROR_INVALID_VALUE;
   }
-  scheduler->enqueue(
-      stream, {[this, kernel, shape, parameters] {
-                 Launch(*kernel, shape, parameters, *memory, settings).run();
-               },
-               nullptr});
+  scheduler->enqueue(stream, {[this, kernel, shape, parameters] {
+                                run(*kernel, shape, parameters);
+                              },
+                              nullptr});
   return CUDA_SUCCESS;
+}
+
+void Device::run(const Kernel &kernel, const LaunchShape &shape,
+                 const std::vector<uint8_t> &parameters) {
+  auto begin = std::chrono::steady_clock::now();
+  Launch launch(kernel, shape, parameters, *memory, settings);
+  launch.run();
+  std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+  statistics.add(launch, time.count());
 }
 
 CUresult

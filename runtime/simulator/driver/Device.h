@@ -9,7 +9,9 @@
 #define DSRT_SIMULATOR_DRIVER_DEVICE_H
 
 #include "runtime/simulator/decode/Module.h"
+#include "runtime/simulator/driver/Coverage.h"
 #include "runtime/simulator/driver/Cuda.h"
+#include "runtime/simulator/driver/Statistics.h"
 #include "runtime/simulator/driver/Stream.h"
 #include "runtime/simulator/machine/Launch.h"
 
@@ -37,6 +39,7 @@ public:
   /// The environment says which chip it is, how much memory it has, the seed
   /// and the number of threads; see python-free-docs/Simulator.md.
   static Device &get();
+  ~Device();
 
   /// Waits for all work and makes the device as new; handles become invalid.
   void reset();
@@ -53,6 +56,9 @@ public:
   uint64_t maxSharedBytes() const;
 
   Stream *streamOf(CUstream handle);
+  /// Unloads a module, or all.
+  void unload(LoadedModule &module);
+  void unloadAll();
   bool knowsModule(LoadedModule *module) const;
   Function *functionOf(CUfunction handle) const;
 
@@ -68,9 +74,13 @@ public:
   /// After a fault every call that uses the context fails with it.
   CUresult failure = CUDA_SUCCESS;
   std::string lastError;
+  Statistics statistics;
+  Coverage coverage;
 
 private:
   Device();
+  void run(const Kernel &kernel, const LaunchShape &shape,
+           const std::vector<uint8_t> &parameters);
   uint64_t memoryBytes;
 };
 

@@ -7,6 +7,7 @@
 
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
+#include "runtime/simulator/machine/Cta.h"
 
 #include <algorithm>
 #include <cstring>
@@ -20,6 +21,8 @@ static Flow copyAsync(Warp &warp, const Instruction &i, LaneMask active) {
   auto bytes = static_cast<unsigned>(i.immediate);
   const auto *sizes =
       i.operand[0] == kNoSlot ? nullptr : warp.lanes<uint32_t>(i.operand[0]);
+  if (Races *races = warp.races())
+    races->beginCopy(warp.agent(), active);
   forLanes(active, [&](unsigned lane) {
     unsigned read = sizes ? std::min(sizes[lane], bytes) : bytes;
     AsyncCopy copy;
@@ -37,9 +40,13 @@ static Flow copyAsync(Warp &warp, const Instruction &i, LaneMask active) {
                                "got 0x{:x}",
                                bytes, from));
       // Fewer bytes than a copy has need not be a power of two.
-      for (unsigned k = 0; k < read; ++k)
-        copy.data[k] =
-            *warp.access(i, Space::Global, from + k, 1, Access::Read, lane);
+      unsigned step = read == bytes ? bytes : 1;
+      for (unsigned k = 0; k < read; k += step)
+        std::memcpy(
+            copy.data.data() + k,
+            warp.access(i, Space::Global, from + k, step, Access::Read, lane),
+            step);
+      warp.cta.cluster.counts[Count::GlobalBytesRead] += read;
     }
     warp.copies.push_back(copy);
   });
@@ -91,7 +98,7 @@ static void decodeCopy(Decoder &decoder) {
     decoder.fail(fmt::format("expected a copy of 16 bytes, or with .ca of 4 or "
                              "8, got {}",
                              bytes));
-  decoder.noteSharedAccess(static_cast<unsigned>(bytes));
+  decoder.noteAccess(static_cast<unsigned>(bytes));
   if (policy)
     decoder.readSource(Type::B64);
   else if (decoder.hasOperand())

@@ -129,10 +129,11 @@ static Flow atomic(Warp &warp, const Instruction &i, LaneMask active) {
       i.operand[0] == kNoSlot ? nullptr : warp.lanes<T>(i.operand[0]);
   const auto *b = warp.lanes<T>(i.operand[1]);
   const auto *c = i.operand[2] == kNoSlot ? b : warp.lanes<T>(i.operand[2]);
+  LanePointers pointers;
+  warp.accessLanes(i, i.address[0], sizeof(T), Access::Update, active,
+                   pointers);
   forLanes(active, [&](unsigned lane) {
-    auto *memory = reinterpret_cast<T *>(
-        warp.access(i, i.space, warp.addressOf(i.address[0], lane), sizeof(T),
-                    Access::Update, lane));
+    auto *memory = reinterpret_cast<T *>(pointers[lane]);
     T old = __atomic_load_n(memory, __ATOMIC_SEQ_CST), changed;
     do
       changed = F()(old, b[lane], c[lane]);
@@ -222,12 +223,14 @@ static Handler atomicHandler(Decoder &decoder, Type type) {
 static void decodeAtomic(Decoder &decoder) {
   Instruction &instruction = decoder.instruction;
   bool returns = decoder.base() == "atom";
-  decoder.takeOneOf({"relaxed", "acquire", "release", "acq_rel"}, 4);
+  unsigned order =
+      decoder.takeOneOf({"relaxed", "acquire", "release", "acq_rel"}, 0);
+  instruction.orders = order != 0;
   decoder.takeOneOf({"cta", "cluster", "gpu", "sys"}, 4);
   instruction.space = decoder.takeSpace();
   Type type = decoder.takeType();
   instruction.strong = true;
-  decoder.noteSharedAccess(sizeOf(type));
+  decoder.noteAccess(sizeOf(type));
   instruction.execute = atomicHandler(decoder, type);
   bool compares = instruction.immediate == 1;
   if (compares && !returns)

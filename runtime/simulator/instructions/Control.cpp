@@ -14,7 +14,10 @@ using namespace dsrt::simulator;
 
 Flow dsrt::simulator::branchLanes(Warp &warp, const Instruction &i,
                                   LaneMask active) {
-  warp.branch(i, {{i.targets[0], active}});
+  if (active == warp.currentLanes())
+    warp.jump(i.targets[0]);
+  else
+    warp.branch(i, {{i.targets[0], active}});
   return Flow::Jumped;
 }
 

@@ -33,18 +33,14 @@ namespace {
 /// 8 rows of 8 values of 16 bits.
 using Matrix = std::array<std::array<uint16_t, 8>, 8>;
 
-/// The rows of matrix 'number', at the addresses of lanes 8 * number and on.
-struct Rows {
-  Rows(Warp &warp, const Instruction &i, unsigned number, Access kind) {
-    for (unsigned row = 0; row < 8; ++row) {
-      unsigned lane = 8 * number + row;
-      memory[row] = warp.access(i, i.space, warp.addressOf(i.address[0], lane),
-                                16, kind, lane);
-    }
-  }
-  std::array<uint8_t *, 8> memory;
-};
 } // namespace
+
+/// The rows of 'count' matrices, at the addresses of as many times 8 lanes.
+static void accessRows(Warp &warp, const Instruction &i, Access kind,
+                       LanePointers &rows) {
+  LaneMask lanes = kAllLanes >> (kLanes - 8 * i.list.size());
+  warp.accessLanes(i, i.address[0], 16, kind, lanes, rows);
+}
 
 /// The value that half 'half' of a lane's register holds.
 static uint16_t &elementOf(Matrix &matrix, unsigned lane, unsigned half,
@@ -56,12 +52,13 @@ static uint16_t &elementOf(Matrix &matrix, unsigned lane, unsigned half,
 /// list: a register for each matrix; variant 1: transposed.
 static Flow loadMatrices(Warp &warp, const Instruction &i, LaneMask active) {
   checkWholeWarp(warp, i, active);
-  std::vector<std::array<uint32_t, kLanes>> results(i.list.size());
+  LanePointers rows;
+  accessRows(warp, i, Access::Read, rows);
+  std::array<std::array<uint32_t, kLanes>, 4> results;
   for (unsigned number = 0; number < i.list.size(); ++number) {
-    Rows rows(warp, i, number, Access::Read);
     Matrix matrix;
     for (unsigned row = 0; row < 8; ++row)
-      std::memcpy(matrix[row].data(), rows.memory[row], 16);
+      std::memcpy(matrix[row].data(), rows[8 * number + row], 16);
     for (unsigned lane = 0; lane < kLanes; ++lane)
       results[number][lane] = elementOf(matrix, lane, 0, i.variant) |
                               uint32_t(elementOf(matrix, lane, 1, i.variant))
@@ -77,6 +74,8 @@ static Flow loadMatrices(Warp &warp, const Instruction &i, LaneMask active) {
 
 static Flow storeMatrices(Warp &warp, const Instruction &i, LaneMask active) {
   checkWholeWarp(warp, i, active);
+  LanePointers rows;
+  accessRows(warp, i, Access::Write, rows);
   for (unsigned number = 0; number < i.list.size(); ++number) {
     const auto *values = warp.lanes<uint32_t>(i.list[number]);
     Matrix matrix;
@@ -84,9 +83,8 @@ static Flow storeMatrices(Warp &warp, const Instruction &i, LaneMask active) {
       for (unsigned half = 0; half < 2; ++half)
         elementOf(matrix, lane, half, i.variant) =
             static_cast<uint16_t>(values[lane] >> (16 * half));
-    Rows rows(warp, i, number, Access::Write);
     for (unsigned row = 0; row < 8; ++row)
-      std::memcpy(rows.memory[row], matrix[row].data(), 16);
+      std::memcpy(rows[8 * number + row], matrix[row].data(), 16);
   }
   warp.synchronizeLanes();
   warp.progressed = true;

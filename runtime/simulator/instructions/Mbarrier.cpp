@@ -305,7 +305,7 @@ static void decodeMbarrier(Decoder &decoder) {
   instruction.space = decoder.takeSpace();
   if (decoder.takeType() != Type::B64)
     decoder.unknownForm();
-  decoder.noteSharedAccess(8);
+  decoder.noteAccess(8);
   switch (kind) {
   case Init:
     instruction.execute = initialize;

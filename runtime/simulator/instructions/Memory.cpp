@@ -96,8 +96,10 @@ static Handler accessHandler(Type type, unsigned registerBytes, bool loads) {
 /// Hints and orderings, in any combination that PTX allows.
 static void takeHints(Decoder &decoder) {
   decoder.take("weak");
-  decoder.instruction.strong =
-      decoder.takeOneOf({"volatile", "relaxed", "acquire", "release"}, 4) < 4;
+  unsigned strength =
+      decoder.takeOneOf({"volatile", "relaxed", "acquire", "release"}, 4);
+  decoder.instruction.strong = strength < 4;
+  decoder.instruction.orders = strength == 2 || strength == 3;
   decoder.takeOneOf({"cta", "cluster", "gpu", "sys"}, 4);
   decoder.takeOneOf({"ca", "cg", "cs", "lu", "cv", "wb", "wt"}, 7);
   decoder.takeOneOf({"L1::evict_normal", "L1::evict_unchanged",
@@ -140,7 +142,7 @@ static void decodeAccess(Decoder &decoder) {
   instruction.type = decoder.takeType();
   if (sizeOf(instruction.type) == 0)
     decoder.unknownForm();
-  decoder.noteSharedAccess(count * sizeOf(instruction.type));
+  decoder.noteAccess(count * sizeOf(instruction.type));
   unsigned registerBytes = 0;
   if (loads) {
     registerBytes = readRegisters(decoder, instruction.type, count);

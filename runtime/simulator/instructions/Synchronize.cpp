@@ -9,6 +9,7 @@
 #include "runtime/simulator/instructions/Groups.h"
 #include "runtime/simulator/instructions/Lanewise.h"
 #include "runtime/simulator/instructions/Mbarrier.h"
+#include "runtime/simulator/machine/Launch.h"
 
 #include <fmt/format.h>
 
@@ -209,9 +210,17 @@ static Flow nothing(Warp &, const Instruction &, LaneMask) {
   return Flow::Next;
 }
 
+/// Other clusters see what was written before.
+static Flow fenceDevice(Warp &warp, const Instruction &, LaneMask) {
+  Cluster &cluster = warp.cta.cluster;
+  if (cluster.launch.globalRaces)
+    cluster.launch.globalRaces->fence(cluster.number);
+  return Flow::Next;
+}
+
 static void decodeMembar(Decoder &decoder) {
-  decoder.takeOneOf({"cta", "gl", "sys"});
-  decoder.instruction.execute = nothing;
+  bool device = decoder.takeOneOf({"cta", "gl", "sys"}) != 0;
+  decoder.instruction.execute = device ? fenceDevice : nothing;
 }
 
 /// What the threads have written to shared memory is known to asynchronous
@@ -245,7 +254,9 @@ static void decodeFence(Decoder &decoder) {
     return;
   }
   decoder.takeOneOf({"sc", "acq_rel", "acquire", "release"}, 4);
-  decoder.takeOneOf({"cta", "cluster", "gpu", "sys"});
+  bool device = decoder.takeOneOf({"cta", "cluster", "gpu", "sys"}) >= 2;
+  if (device)
+    decoder.instruction.execute = fenceDevice;
 }
 
 /// Grids follow each other without overlap: there is nothing to wait for.

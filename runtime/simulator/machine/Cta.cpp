@@ -147,16 +147,13 @@ void Cta::threadsExited(unsigned count) {
 //===----------------------------------------------------------------------===//
 
 /// One for each cluster, whichever thread runs it.
-static uint64_t seedOf(const Launch &launch,
-                       const std::array<unsigned, 3> &position) {
-  uint64_t seed = launch.settings.seed;
-  for (unsigned coordinate : position)
-    seed = seed * 0x9e3779b97f4a7c15 + coordinate;
-  return seed;
+static uint64_t seedOf(const Launch &launch, uint64_t cluster) {
+  return launch.settings.seed * 0x9e3779b97f4a7c15 + cluster;
 }
 
-Cluster::Cluster(Launch &launch, std::array<unsigned, 3> position)
-    : launch(launch), async(*this, seedOf(launch, position)) {
+Cluster::Cluster(Launch &launch, uint64_t number)
+    : launch(launch), number(number), async(*this, seedOf(launch, number)) {
+  std::array<unsigned, 3> position = launch.clusterAt(number);
   const std::array<unsigned, 3> &size = launch.shape.cluster;
   for (unsigned rank = 0; rank < volume(size); ++rank)
     ctas.push_back(std::make_unique<Cta>(
@@ -164,7 +161,7 @@ Cluster::Cluster(Launch &launch, std::array<unsigned, 3> position)
         std::array<unsigned, 3>{position[0] + rank % size[0],
                                 position[1] + rank / size[0] % size[1],
                                 position[2] + rank / size[0] / size[1]}));
-  if (launch.settings.races && launch.sharedBytes() != 0)
+  if (launch.settings.races)
     races = std::make_unique<Races>(
         static_cast<unsigned>(ctas.size()),
         static_cast<unsigned>(ctas.front()->warps.size()), launch.sharedBytes(),

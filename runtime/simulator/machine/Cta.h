@@ -69,8 +69,7 @@ class Cluster {
 public:
   enum class Status { Done, Stuck, Running };
 
-  /// 'position' of the first CTA in the grid.
-  Cluster(Launch &launch, std::array<unsigned, 3> position);
+  Cluster(Launch &launch, uint64_t number);
 
   /// Gives each warp a turn. Throws Fault.
   Status run();
@@ -81,6 +80,7 @@ public:
   void completeIfFull();
 
   Launch &launch;
+  const uint64_t number; // in the grid
   std::vector<std::unique_ptr<Cta>> ctas;
   NamedBarrier barrier;
   Counts counts;

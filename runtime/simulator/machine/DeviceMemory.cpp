@@ -36,8 +36,12 @@ uint64_t DeviceMemory::allocate(uint64_t bytes, bool readOnly) {
     return 0;
   }
   auto address = reinterpret_cast<uint64_t>(memory);
-  allocations[address] = {address, bytes, mapped, readOnly,
-                          std::make_unique<InitializedBytes>(bytes)};
+  allocations[address] = {address,
+                          bytes,
+                          mapped,
+                          readOnly,
+                          std::make_unique<InitializedBytes>(bytes),
+                          nullptr};
   used += bytes;
   return address;
 }

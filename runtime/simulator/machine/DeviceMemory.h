@@ -22,6 +22,8 @@ struct Allocation {
   uint64_t mappedBytes;
   bool readOnly;
   std::unique_ptr<InitializedBytes> initialized; // null: freed
+  /// What GlobalRaces knows of it during a launch.
+  mutable void *followed = nullptr;
 
   bool contains(uint64_t begin, uint64_t count) const {
     return begin >= address && count <= bytes &&

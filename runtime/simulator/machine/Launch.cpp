@@ -24,6 +24,9 @@ Launch::Launch(const Kernel &kernel, const LaunchShape &shape,
   if (!parameters)
     throw std::bad_alloc();
   std::memcpy(parameters.get(), bytes.data(), bytes.size());
+  if (settings.races > 1)
+    globalRaces =
+        std::make_unique<GlobalRaces>(clusterCount(), kernel.globalUnit);
 }
 
 bool Launch::inParameters(uint64_t address, uint64_t bytes) const {
@@ -43,20 +46,21 @@ unsigned Launch::residentClusters() const {
       std::max<uint64_t>(1, ctas / volume(shape.cluster)));
 }
 
+std::array<unsigned, 3> Launch::clusterAt(uint64_t number) const {
+  std::array<unsigned, 3> position;
+  for (unsigned i = 0; i < 3; ++i) {
+    unsigned clusters = shape.grid[i] / shape.cluster[i];
+    position[i] = static_cast<unsigned>(number % clusters) * shape.cluster[i];
+    number /= clusters;
+  }
+  return position;
+}
+
 std::unique_ptr<Cluster> Launch::nextCluster() {
-  std::array<unsigned, 3> clusters;
-  for (unsigned i = 0; i < 3; ++i)
-    clusters[i] = shape.grid[i] / shape.cluster[i];
-  uint64_t total = uint64_t(clusters[0]) * clusters[1] * clusters[2];
-  uint64_t index = begun.fetch_add(1);
-  if (index >= total)
+  uint64_t number = begun.fetch_add(1);
+  if (number >= clusterCount())
     return nullptr;
-  auto x = static_cast<unsigned>(index % clusters[0]);
-  auto y = static_cast<unsigned>(index / clusters[0] % clusters[1]);
-  auto z = static_cast<unsigned>(index / clusters[0] / clusters[1]);
-  return std::make_unique<Cluster>(
-      *this, std::array<unsigned, 3>{x * shape.cluster[0], y * shape.cluster[1],
-                                     z * shape.cluster[2]});
+  return std::make_unique<Cluster>(*this, number);
 }
 
 void Launch::work(unsigned residentLimit) {
@@ -104,7 +108,7 @@ void Launch::work(unsigned residentLimit) {
 }
 
 void Launch::run() {
-  uint64_t clusters = volume(shape.grid) / volume(shape.cluster);
+  uint64_t clusters = clusterCount();
   unsigned resident = residentClusters();
   auto count = static_cast<unsigned>(
       std::min<uint64_t>({settings.threads, clusters, resident}));

@@ -10,6 +10,7 @@
 #define DSRT_SIMULATOR_MACHINE_LAUNCH_H
 
 #include "runtime/simulator/machine/Cta.h"
+#include "runtime/simulator/machine/GlobalRaces.h"
 
 #include <atomic>
 #include <exception>
@@ -21,7 +22,7 @@ struct Settings {
   unsigned threads = 1; // of this process
   unsigned multiprocessors = 8;
   uint64_t seed = 1;
-  bool races = true; // look for them
+  unsigned races = 1; // look for them: 1 in shared memory, 2 in global too
 };
 
 struct LaunchShape {
@@ -55,6 +56,8 @@ public:
     return reinterpret_cast<uint64_t>(parameters.get());
   }
 
+  /// The position in the grid of the first CTA of a cluster by its number.
+  std::array<unsigned, 3> clusterAt(uint64_t number) const;
   /// The position in its CTA of a thread by its number.
   std::array<unsigned, 3> threadAt(unsigned number) const {
     return {number % shape.block[0], number / shape.block[0] % shape.block[1],
@@ -67,10 +70,15 @@ public:
   const Settings settings;
   /// Grows with everything that other clusters may wait for.
   std::atomic<uint64_t> progress{0};
+  /// Null if races in global memory are not looked for.
+  std::unique_ptr<GlobalRaces> globalRaces;
 
 private:
   void work(unsigned residentLimit);
   std::unique_ptr<Cluster> nextCluster();
+  uint64_t clusterCount() const {
+    return volume(shape.grid) / volume(shape.cluster);
+  }
   unsigned residentClusters() const;
 
   struct Free {

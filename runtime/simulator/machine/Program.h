@@ -88,6 +88,7 @@ struct Instruction {
   unsigned variant = 0;
   int64_t immediate = 0;
   bool strong = false; // a memory access that others may make at the same time
+  bool orders = false; // and an acquire or release
 
   // Branches.
   std::vector<CodeIndex> targets;
@@ -158,11 +159,14 @@ struct Kernel {
   uint64_t sharedBytes = 0;    // declared in the text
   uint64_t localBytes = 0;     // of a thread
   unsigned sharedUnit = 16;    // bytes of the least access to shared memory
+  unsigned globalUnit = 16;    // the same of global memory
   bool usesAsyncProxy = false; // some instruction does
   std::optional<std::array<unsigned, 3>> maxThreads;
   std::optional<std::array<unsigned, 3>> requiredThreads;
   std::optional<std::array<unsigned, 3>> clusterSize;
   std::map<unsigned, std::string> sourceFiles; // of .loc
+  /// Of each instruction, whether a warp has executed it.
+  mutable std::vector<uint8_t> executed;
 };
 
 } // namespace dsrt::simulator

@@ -113,26 +113,21 @@ void Races::exchange(unsigned agent, unsigned cta, uint64_t offset,
 // Accesses
 //===----------------------------------------------------------------------===//
 
-/// Whether the access of another lane or agent at its clock comes before the
-/// one that 'lane' makes now.
 bool Races::isOrdered(unsigned agent, unsigned lane, unsigned other,
-                      uint32_t clock, Where where) const {
+                      uint32_t clock, LaneMask lanes) const {
   const Agent &self = agents[agent];
   if (other == agent)
     return clock < self.synchronized || clock == kMaxClock ||
-           (laneOf(where) == lane && !(where & kSeveralLanes));
+           lanes == LaneMask(1) << lane;
   VectorClock::Entry known = self.others.of(other);
   if (known.all >= clock)
     return true;
-  return known.some >= clock &&
-         (where & kSeveralLanes ? known.lanes != 0
-                                : known.lanes >> laneOf(where) & 1);
+  return known.some >= clock && (lanes & ~known.lanes) == 0;
 }
 
 Races::Conflict Races::conflict(unsigned other, Where where, bool wrote,
                                 unsigned lane, uint64_t word) const {
-  constexpr Where flags = kSeveralLanes | kAtomic;
-  return {other, laneOf(where), (where & ~flags) / kLanes,
+  return {other, laneOf(where), (where & ~kAtomic) / kLanes,
           wrote, lane,          word * unit};
 }
 
@@ -150,7 +145,7 @@ std::optional<Races::Conflict> Races::findReader(const Shadow &shadow,
       bool atomic = read.where & kAtomic;
       if (read.clock == 0 || (atomicOnly && !atomic) || (plainOnly && atomic))
         continue;
-      if (!isOrdered(agent, lane, other, read.clock, read.where))
+      if (!isOrdered(agent, lane, other, read.clock, read.lanes))
         return conflict(other, read.where, atomic, lane, word);
     }
   }
@@ -170,7 +165,8 @@ std::optional<Races::Conflict> Races::accessWord(Shadow &shadow,
     // Lanes that write at once, by one instruction, mean to.
     bool together = other == agent && by / kLanes == where / kLanes;
     if (!together || kind == Kind::Read) {
-      if (!isOrdered(agent, lane, other, word.write & kMaxClock, by))
+      if (!isOrdered(agent, lane, other, word.write & kMaxClock,
+                     LaneMask(1) << laneOf(by)))
         return conflict(other, by, true, lane, index);
       if (other != agent)
         self.known = word.write;
@@ -191,12 +187,12 @@ std::optional<Races::Conflict> Races::accessWord(Shadow &shadow,
   }
   word.readers |= uint64_t(1) << agent % 64;
   Read &read = reads[index];
+  LaneMask lanes = LaneMask(1) << lane;
   if (read.clock == self.clock) {
-    bool sameLane = laneOf(read.where) == lane;
-    where |= read.where & (kAtomic | kSeveralLanes);
-    where |= sameLane ? 0 : kSeveralLanes;
+    where |= read.where & kAtomic;
+    lanes |= read.lanes;
   }
-  read = {self.clock, where};
+  read = {self.clock, where, lanes};
   return std::nullopt;
 }
 
@@ -206,12 +202,12 @@ inline bool Races::readKnownWord(Word &word, Read &read, const Agent &self,
   bool known = word.write == 0 || word.write == self.known;
   if (!known || (word.writeWhere & kAtomic))
     return false;
+  LaneMask lane = LaneMask(1) << laneOf(where);
   if (read.clock == self.clock) {
-    // The lanes that read at once are several, or it is the same one.
-    Where before = read.where & ~kAtomic;
-    return laneOf(before) == laneOf(where) || (before & kSeveralLanes);
+    read.lanes |= lane;
+    return true;
   }
-  read = {self.clock, where};
+  read = {self.clock, where, lane};
   word.readers |= uint64_t(1) << agent % 64;
   return true;
 }

@@ -111,6 +111,15 @@ public:
   /// An atomic access takes and gives at its address.
   void exchange(unsigned agent, unsigned cta, uint64_t offset, LaneMask lanes);
 
+  // For accesses to other memory, which is in the same order.
+
+  uint32_t clockOf(unsigned agent) const { return agents[agent].clock; }
+  void touch(unsigned agent, LaneMask lanes) { agents[agent].touched |= lanes; }
+  /// Whether the access of another lane or agent at its clock comes before the
+  /// one that 'lane' makes now; it may be one of several lanes.
+  bool isOrdered(unsigned agent, unsigned lane, unsigned other, uint32_t clock,
+                 LaneMask lanes) const;
+
 private:
   // An epoch is an agent and its clock, in 10 and 22 bits. 0: no access.
   using Epoch = uint32_t;
@@ -119,7 +128,6 @@ private:
 
   // An instruction's index, in 22 bits, and a lane.
   using Where = uint32_t;
-  static constexpr Where kSeveralLanes = Where(1) << 31; // have read at once
   static constexpr Where kAtomic = Where(1) << 30;
 
   struct Word {
@@ -130,6 +138,7 @@ private:
   struct Read {
     uint32_t clock = 0;
     Where where = 0;
+    LaneMask lanes = 0; // that have read at this clock
   };
   struct Free {
     void operator()(void *memory) const { std::free(memory); }
@@ -151,8 +160,6 @@ private:
   void tick(Agent &agent);
   template <typename T>
   Table<T> allocate() const;
-  bool isOrdered(unsigned agent, unsigned lane, unsigned other, uint32_t clock,
-                 Where where) const;
   Conflict conflict(unsigned other, Where where, bool wrote, unsigned lane,
                     uint64_t word) const;
   /// The first read, or atomic access only, that is not ordered before.

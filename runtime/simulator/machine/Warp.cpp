@@ -41,6 +41,7 @@ bool Warp::settle() {
 
 Warp::Status Warp::run(unsigned budget) {
   Counts &counts = cta.cluster.counts;
+  uint8_t *executed = cta.kernel().executed.data();
   for (; budget > 0 && settle(); --budget) {
     Path &path = stack.back();
     const Instruction &instruction = code[path.next];
@@ -53,6 +54,7 @@ Warp::Status Warp::run(unsigned budget) {
       ++path.next;
       continue;
     }
+    storeShared<uint8_t>(executed + path.next, 1);
     ++counts[Count::WarpInstructions];
     counts[Count::LaneInstructions] +=
         static_cast<unsigned>(__builtin_popcount(active));

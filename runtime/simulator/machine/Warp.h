@@ -127,6 +127,11 @@ public:
   void checkRaces(const Instruction &instruction, unsigned agent,
                   unsigned ctaRank, const LaneAddresses &offsets,
                   unsigned bytes, LaneMask lanes, Races::Kind kind);
+  /// The same for accesses to global memory, inside of an allocation.
+  void checkGlobalRaces(const Instruction &instruction,
+                        const Allocation &allocation,
+                        const LaneAddresses &addresses, unsigned bytes,
+                        LaneMask lanes, Access kind);
   /// The rank of the CTA and the byte of its shared memory that a shared or
   /// generic address names, which is known to be right.
   std::pair<unsigned, uint64_t> sharedPlace(uint64_t address) const;
@@ -147,6 +152,8 @@ public:
     LaneMask lanes;
   };
   void branch(const Instruction &instruction, std::vector<Branch> branches);
+  /// All lanes that are executed now go on there.
+  void jump(CodeIndex target) { stack.back().next = target; }
   /// Ends the lanes.
   void exit(LaneMask lanes);
 
@@ -196,7 +203,8 @@ private:
   bool settle();
   /// Accesses of all lanes at once; false if one of them is not allowed or is
   /// not of this memory. Of shared memory the addresses become the host's.
-  bool accessGlobalLanes(LaneAddresses &addresses, unsigned bytes, Access kind,
+  bool accessGlobalLanes(const Instruction &instruction,
+                         LaneAddresses &addresses, unsigned bytes, Access kind,
                          LaneMask active);
   bool accessSharedLanes(const Instruction &instruction,
                          LaneAddresses &addresses, unsigned bytes, Access kind,

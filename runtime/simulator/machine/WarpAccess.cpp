@@ -123,7 +123,8 @@ private:
 };
 } // namespace
 
-bool Warp::accessGlobalLanes(LaneAddresses &addresses, unsigned bytes,
+bool Warp::accessGlobalLanes(const Instruction &instruction,
+                             LaneAddresses &addresses, unsigned bytes,
                              Access kind, LaneMask active) {
   Request request(addresses, active, bytes);
   uint64_t span = request.high - request.low;
@@ -143,9 +144,12 @@ bool Warp::accessGlobalLanes(LaneAddresses &addresses, unsigned bytes,
     return false;
   if (kind != Access::Read)
     request.initialize(*allocation.initialized, allocation.address);
+  checkGlobalRaces(instruction, allocation, addresses, bytes, active, kind);
   Counts &counts = cta.cluster.counts;
-  counts[kind == Access::Read ? Count::GlobalBytesRead
-                              : Count::GlobalBytesWritten] += request.total();
+  if (kind != Access::Write)
+    counts[Count::GlobalBytesRead] += request.total();
+  if (kind != Access::Read)
+    counts[Count::GlobalBytesWritten] += request.total();
   unsigned sectors = request.sectors();
   auto needed = static_cast<unsigned>((request.total() + 31) / 32);
   counts[Count::GlobalSectors] += sectors;
@@ -188,8 +192,10 @@ bool Warp::accessSharedLanes(const Instruction &instruction,
     request.initialize(shared.written, kSharedBase);
   }
   Counts &counts = cta.cluster.counts;
-  counts[kind == Access::Read ? Count::SharedBytesRead
-                              : Count::SharedBytesWritten] += request.total();
+  if (kind != Access::Write)
+    counts[Count::SharedBytesRead] += request.total();
+  if (kind != Access::Read)
+    counts[Count::SharedBytesWritten] += request.total();
   counts[Count::BankConflicts] += request.bankConflicts();
   forLanes(active, [&](unsigned lane) { addresses[lane] -= kSharedBase; });
   checkRaces(instruction, agent(), cta.rank, addresses, bytes, active,
@@ -220,11 +226,11 @@ void Warp::accessLanes(const Instruction &instruction, const Address &address,
     break;
   case Space::Global:
   case Space::Const:
-    done = accessGlobalLanes(addresses, bytes, kind, active);
+    done = accessGlobalLanes(instruction, addresses, bytes, kind, active);
     break;
   case Space::Generic:
     if (windowOf(addresses[first]) == 0)
-      done = accessGlobalLanes(addresses, bytes, kind, active);
+      done = accessGlobalLanes(instruction, addresses, bytes, kind, active);
     break;
   case Space::Local:
   case Space::Param:

@@ -139,6 +139,10 @@ uint8_t *Warp::accessGlobal(const Instruction &instruction, uint64_t address,
                       bytes, offset, lastAllocation->bytes));
   if (kind != Access::Read)
     lastAllocation->initialized->set(offset, bytes);
+  LaneAddresses addresses;
+  addresses[lane] = address;
+  checkGlobalRaces(instruction, *lastAllocation, addresses, bytes,
+                   LaneMask(1) << lane, kind);
   return reinterpret_cast<uint8_t *>(address);
 }
 
@@ -189,6 +193,43 @@ void Warp::checkRaces(const Instruction &instruction, unsigned agent,
     });
 }
 
+void Warp::checkGlobalRaces(const Instruction &instruction,
+                            const Allocation &allocation,
+                            const LaneAddresses &addresses, unsigned bytes,
+                            LaneMask lanes, Access kind) {
+  Launch &launch = cta.cluster.launch;
+  if (!launch.globalRaces)
+    return;
+  if (instruction.orders)
+    launch.globalRaces->fence(cta.cluster.number);
+  if (instruction.strong)
+    return;
+  auto index = static_cast<CodeIndex>(&instruction - code.data());
+  std::optional<GlobalRaces::Conflict> conflict = launch.globalRaces->access(
+      allocation, {cta.cluster.number, agent(), *races()}, addresses, bytes,
+      lanes, kind != Access::Read, index);
+  if (!conflict)
+    return;
+  const Instruction &other = code[conflict->instruction];
+  const Races &order = *races();
+  std::array<unsigned, 3> thread =
+      launch.threadAt(order.warpOf(conflict->agent) * kLanes + conflict->lane);
+  std::array<unsigned, 3> position = launch.clusterAt(conflict->cluster);
+  bool own = conflict->cluster == cta.cluster.number;
+  fault(FaultKind::InvalidUse, instruction, conflict->byLane,
+        fmt::format(
+            "data race at byte {} of an allocation of {} bytes: "
+            "expected {} between this {} and the {} in line {} '{}' by "
+            "thread ({}, {}, {}) of CTA {} of the cluster at "
+            "({}, {}, {})",
+            addresses[conflict->byLane] - allocation.address, allocation.bytes,
+            own ? "a barrier" : "fences of both clusters",
+            kind == Access::Read ? "read" : "write",
+            conflict->wrote ? "write" : "read", other.line, other.opcode,
+            thread[0], thread[1], thread[2], order.ctaOf(conflict->agent),
+            position[0], position[1], position[2]));
+}
+
 void Warp::raceFault(const Instruction &instruction,
                      const Races::Conflict &conflict, Races::Kind kind) const {
   const Races &races = *this->races();
@@ -218,10 +259,6 @@ uint64_t Warp::beginAsyncWrite(const Instruction &instruction, uint64_t address,
         FaultKind::IllegalAddress, instruction, lane,
         fmt::format("expected shared memory of this CTA, got 0x{:x}", address));
   checkAligned(instruction, address, bytes, lane);
-  // What the warp has done so far comes before the copy, whose work is not the
-  // warp's.
-  if (Races *races = this->races())
-    races->beginCopy(agent(), LaneMask(1) << lane);
   uint8_t *memory = accessShared(instruction, address, bytes, Access::Write,
                                  lane, /*copies=*/true);
   auto offset = static_cast<uint64_t>(memory - cta.shared.bytes.data());

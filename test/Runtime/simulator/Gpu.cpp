@@ -32,9 +32,13 @@ static Driver load() {
   }
   DRIVER_FUNCTIONS(LOOK_UP)
 #undef LOOK_UP
-  functions.dsrtSimulatorError =
-      reinterpret_cast<decltype(functions.dsrtSimulatorError)>(
-          ::dlsym(library, "dsrtSimulatorError"));
+#define LOOK_UP(name)                                                          \
+  functions.name =                                                             \
+      reinterpret_cast<decltype(functions.name)>(::dlsym(library, #name));
+  LOOK_UP(dsrtSimulatorError)
+  LOOK_UP(dsrtSimulatorCounts)
+  LOOK_UP(dsrtSimulatorSetTrace)
+#undef LOOK_UP
   return functions;
 }
 

@@ -71,8 +71,10 @@ struct Driver {
 #define DECLARE(name) decltype(&::name) name;
   DRIVER_FUNCTIONS(DECLARE)
 #undef DECLARE
-  /// Null on a GPU.
+  // Null on a GPU.
   decltype(&::dsrtSimulatorError) dsrtSimulatorError;
+  decltype(&::dsrtSimulatorCounts) dsrtSimulatorCounts;
+  decltype(&::dsrtSimulatorSetTrace) dsrtSimulatorSetTrace;
 };
 
 /// Loaded and ready; ends the program if there is none.
@@ -139,6 +141,9 @@ void testStreams(const std::string &folder);
 void testWarps(const std::string &folder);
 void testMatrices(const std::string &folder);
 void testRaces(const std::string &folder);
+void testGlobalRaces(const std::string &folder);
+void testStatistics(const std::string &folder);
+void checkCoverage(const std::string &folder);
 void testSpeed();
 void testTensors(const std::string &folder);
 void testWarpgroups();

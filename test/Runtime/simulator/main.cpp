@@ -9,6 +9,10 @@
 // ds-test-simulator warps FOLDER       lanes, barriers and atomics
 // ds-test-simulator matrices FOLDER    copies, mbarriers and matrices
 // ds-test-simulator races FOLDER       accesses that nothing orders
+// ds-test-simulator global-races FOLDER  the same in global memory
+// ds-test-simulator statistics FOLDER  counts and traces of launches
+// ds-test-simulator load FILES         PTX texts that are only loaded
+// ds-test-simulator coverage FOLDER    what the files of coverage leave out
 // ds-test-simulator speed              instructions per second
 // ds-test-simulator tensors FOLDER     tensor maps and bulk copies
 // ds-test-simulator warpgroups         products of warpgroups
@@ -51,6 +55,15 @@ int main(int argc, char **argv) {
     testMatrices(folder);
   else if (command == "races" && !folder.empty())
     testRaces(folder);
+  else if (command == "global-races" && !folder.empty())
+    testGlobalRaces(folder);
+  else if (command == "statistics" && !folder.empty())
+    testStatistics(folder);
+  else if (command == "load")
+    for (int i = 2; i < argc; ++i)
+      PtxModule(readFile(argv[i]));
+  else if (command == "coverage" && !folder.empty())
+    checkCoverage(folder);
   else if (command == "speed")
     testSpeed();
   else if (command == "tensors" && !folder.empty())
