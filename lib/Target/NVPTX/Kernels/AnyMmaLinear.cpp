@@ -224,7 +224,6 @@ public:
     std::optional<LinearProblem> problem = LinearProblem::parse(kernel);
     if (!problem || (problem->quantizeBlock && problem->quantizeBlock != 128))
       return false;
-    // A piece of a gated product is a row of 128 bytes or less of the result.
     MmaOperands operands(*problem, chip);
     return isAligned(*problem, operands) &&
            hasUniformScales(*problem, operands) &&
