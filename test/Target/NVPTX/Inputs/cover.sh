@@ -24,5 +24,10 @@ for chip in sm_80 sm_89 sm_90a; do
   done
   ds-compile "$root/test/models/shakespeare-v3/model" --target=nvptx \
     --chip=$chip -o "$out.app" > /dev/null 2>&1
-  "$out.app" --device=simulator --prompt-ids=0,14 -n 4
+  # Decoding, and prompts for which kernels have other tiles.
+  for length in 2 20 33 130; do
+    ids=$(tr '\n ' ',,' < "$integration/Inputs/prompt_130.ids" |
+      cut -d, -f1-$length)
+    "$out.app" --device=simulator --prompt-ids="$ids" -n 2
+  done
 done
