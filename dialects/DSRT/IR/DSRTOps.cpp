@@ -127,31 +127,6 @@ void DispatchOp::getAsmResultNames(
 }
 
 //===----------------------------------------------------------------------===//
-// LaunchOp
-//===----------------------------------------------------------------------===//
-
-LogicalResult LaunchOp::verify() {
-  if (getGrid().size() != 3 || getBlock().size() != 3) // launch_c2
-    return emitOpError("expected three sizes of grid and block, got ")
-           << getGrid().size() << " and " << getBlock().size();
-  for (int32_t size : getBlock())
-    if (size <= 0) // launch_c2
-      return emitOpError("expected positive sizes of the block, got ") << size;
-  if (static_cast<int32_t>(getSharedBytes()) < 0) // launch_c3
-    return emitOpError("expected shared bytes of 0 or more, got ")
-           << static_cast<int32_t>(getSharedBytes());
-  return success();
-}
-
-LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &table) {
-  auto root = FlatSymbolRefAttr::get(getKernelAttr().getRootReference());
-  if (table.lookupNearestSymbolFrom(*this, root))
-    return success();
-  return emitOpError("expected the name of a kernel, got ") // launch_c1
-         << getKernelAttr();
-}
-
-//===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
 
@@ -194,28 +169,6 @@ LogicalResult WorkspaceOp::verify() {
 void WorkspaceOp::getAsmResultNames(
     function_ref<void(Value, StringRef)> setName) {
   setName(getResult(), "workspace");
-}
-
-LogicalResult CopyOp::verify() {
-  if (fits(getSource().getType(), getTarget().getType()))
-    return success();
-  return emitOpError("expected a target to fit ") // copy_c1
-         << getSource().getType() << ", got " << getTarget().getType();
-}
-
-LogicalResult TensorMapOp::verify() {
-  MemRefType type = getSource().getType();
-  if (static_cast<int64_t>(getBox().size()) != type.getRank()) // tensor_map_c1
-    return emitOpError("expected ")
-           << type.getRank() << " sizes of the box, got " << getBox().size();
-  for (int64_t size : getBox())
-    if (size <= 0) // tensor_map_c1
-      return emitOpError("expected positive sizes of the box, got ") << size;
-  if (!llvm::is_contained({0u, 32u, 64u, 128u},
-                          getSwizzleBytes())) // tensor_map_c2
-    return emitOpError("expected a swizzle of 0, 32, 64 or 128 bytes, got ")
-           << static_cast<int32_t>(getSwizzleBytes());
-  return success();
 }
 
 //===----------------------------------------------------------------------===//

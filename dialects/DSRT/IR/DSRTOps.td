@@ -61,9 +61,9 @@ def DSRT_DispatchOp : DSRT_DpsOp<"dispatch", [
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "Runs a kernel function. The one op that joins host and kernels.";
   let description = [{
-    The body of the kernel it names is never looked into. The host target turns it into
-    a call, the NVPTX target into `dsrt.launch`. The kernel's arguments are the inputs,
-    then the outputs.
+    The body of the kernel it names is never looked into. It becomes a call: of the
+    kernel's code on the host, of a function that launches it on a GPU. The kernel's
+    arguments are the inputs, then the outputs.
 
     ```mlir
     %y = dsrt.dispatch @kernels::@scaled_linear_0
@@ -89,29 +89,6 @@ def DSRT_DispatchOp : DSRT_DpsOp<"dispatch", [
   }];
 }
 
-def DSRT_LaunchOp : DSRT_Op<"launch", [AttrSizedOperandSegments,
-    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "Launches a device kernel. ABI: dsrt_launch.";
-  let description = [{
-    ```mlir
-    dsrt.launch @kernels::@scaled_linear_0 grid (%x, %y, %z) block [128, 1, 1] shared 0
-        args (%a : memref<?xf32>)
-    ```
-
-    Constraints:
-    - (C1) the first part of `kernel` names a symbol. (A binary module has no symbols
-      inside.)
-    - (C2) `grid` and `block` have three sizes each, and those of `block` are positive.
-    - (C3) `shared_bytes` is not negative.
-  }];
-  let arguments = (ins SymbolRefAttr:$kernel, Variadic<Index>:$grid, DenseI32ArrayAttr:$block,
-                       I32Attr:$shared_bytes, Variadic<AnyType>:$args);
-  let assemblyFormat = [{
-    $kernel `grid` `(` $grid `)` `block` $block `shared` $shared_bytes
-            `args` `(` ($args^ `:` type($args))? `)` attr-dict
-  }];
-}
-
 } // OpGroupKernels
 
 //===----------------------------------------------------------------------===//
@@ -128,7 +105,7 @@ let opDocGroup = OpGroupMemory in {
 def DSRT_GetWeightOp : DSRT_Op<"get_weight", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
-  let summary = "A weight in device memory. ABI: dsrt_weight.";
+  let summary = "A weight in device memory. ABI: an element of dsrt_weights.";
   let description = [{
     ```mlir
     %gamma = dsrt.get_weight @gamma : memref<7168xbf16>
@@ -159,36 +136,6 @@ def DSRT_WorkspaceOp : DSRT_Op<"workspace", [Pure,
   let arguments = (ins I64Attr:$offset, Variadic<Index>:$dynamic_sizes);
   let results = (outs AnyMemRef:$result);
   let assemblyFormat = "$offset (`(` $dynamic_sizes^ `)`)? attr-dict `:` type($result)";
-}
-
-def DSRT_CopyOp : DSRT_Op<"copy"> {
-  let summary = "Copies device memory. ABI: dsrt_copy.";
-  let description = [{
-    ```mlir
-    dsrt.copy %source to %target : memref<?x4xf32>, memref<?x4xf32>
-    ```
-
-    Constraints:
-    - (C1) `source` and `target` have the same element type and fitting shapes.
-  }];
-  let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source, Arg<AnyMemRef, "", [MemWrite]>:$target);
-  let assemblyFormat = "$source `to` $target attr-dict `:` type($source) `,` type($target)";
-}
-
-def DSRT_TensorMapOp : DSRT_Op<"tensor_map"> {
-  let summary = "A TMA descriptor of a buffer. ABI: dsrt_tensor_map.";
-  let description = [{
-    ```mlir
-    %map = dsrt.tensor_map %x box [64, 64] swizzle 128 : memref<?x7168xbf16>
-    ```
-
-    Constraints:
-    - (C1) `box` has one size for each dimension of `source`, all positive.
-    - (C2) `swizzle_bytes` is 0, 32, 64 or 128.
-  }];
-  let arguments = (ins AnyMemRef:$source, DenseI64ArrayAttr:$box, I32Attr:$swizzle_bytes);
-  let results = (outs Index:$result);
-  let assemblyFormat = "$source `box` $box `swizzle` $swizzle_bytes attr-dict `:` type($source)";
 }
 
 } // OpGroupMemory
@@ -231,7 +178,7 @@ def DSRT_ExpectOp : DSRT_Op<"expect", [MemoryEffects<[MemWrite]>]> {
 def OpGroupCollectives : OpDocGroup {
   let summary = "Collectives";
   let description = [{
-    Data exchanged by the ranks of a group, by number.
+    Data exchanged by the ranks of a group, by number. No target lowers them yet.
 
     ```mlir
     %y = dsrt.all_reduce group 0 ins(%x : tensor<?x7168xbf16>)
@@ -251,7 +198,7 @@ def OpGroupCollectives : OpDocGroup {
 let opDocGroup = OpGroupCollectives in {
 
 class DSRT_Collective<string mnemonic, string what> : DSRT_DpsOp<mnemonic> {
-  let summary = what # " ABI: dsrt_" # mnemonic # ".";
+  let summary = what;
   let arguments = !con((ins I32Attr:$group), operandArgs);
   let assemblyFormat = [{
     `group` $group `ins` `(` $inputs `:` type($inputs) `)`

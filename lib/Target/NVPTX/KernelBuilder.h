@@ -175,7 +175,9 @@ public:
   Val sharedAddress(Val pointer);
 
   Val load(Type type, Val pointer, int64_t alignment = 0);
-  /// ld.global.nc: memory that no thread of this launch writes.
+  /// ld.global.nc: memory that no thread of this launch writes. LLVM may move it
+  /// up, above griddepcontrol.wait too: in a dependent kernel only of what no
+  /// launch of the step writes.
   Val loadConstant(Type type, Val pointer, int64_t alignment = 0);
   void store(Val value, Val pointer, int64_t alignment = 0);
   /// An element of type f32, bf16, f16 or f8E4M3FN as f32, and back.

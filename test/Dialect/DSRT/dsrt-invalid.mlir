@@ -74,38 +74,6 @@ func.func @dispatch_c4(%x: tensor<4xf32>) {
 
 // -----
 
-func.func @launch_c1(%n: index) {
-  // expected-error @below {{expected the name of a kernel, got @kernels::@k}}
-  dsrt.launch @kernels::@k grid (%n, %n, %n) block [128, 1, 1] shared 0 args ()
-  return
-}
-
-// -----
-
-func.func @launch_c2(%n: index) {
-  // expected-error @below {{expected three sizes of grid and block, got 2 and 3}}
-  dsrt.launch @launch_c2 grid (%n, %n) block [128, 1, 1] shared 0 args ()
-  return
-}
-
-// -----
-
-func.func @launch_c2(%n: index) {
-  // expected-error @below {{expected positive sizes of the block, got 0}}
-  dsrt.launch @launch_c2 grid (%n, %n, %n) block [128, 0, 1] shared 0 args ()
-  return
-}
-
-// -----
-
-func.func @launch_c3(%n: index) {
-  // expected-error @below {{expected shared bytes of 0 or more, got -1}}
-  dsrt.launch @launch_c3 grid (%n, %n, %n) block [128, 1, 1] shared -1 args ()
-  return
-}
-
-// -----
-
 func.func @get_weight_c1() {
   // expected-error @below {{expected the name of a weight, got @missing}}
   %0 = dsrt.get_weight @missing : tensor<4xf32>
@@ -141,30 +109,6 @@ func.func @workspace_c2(%n: index) {
 func.func @workspace_c3(%n: index) {
   // expected-error @below {{expected a contiguous, row-major result, got 'memref<4x4xf32, strided<[1, 4]>>'}}
   %0 = dsrt.workspace 0 : memref<4x4xf32, strided<[1, 4]>>
-  return
-}
-
-// -----
-
-func.func @copy_c1(%a: memref<?x4xf32>, %b: memref<?x5xf32>) {
-  // expected-error @below {{expected a target to fit 'memref<?x4xf32>', got 'memref<?x5xf32>'}}
-  dsrt.copy %a to %b : memref<?x4xf32>, memref<?x5xf32>
-  return
-}
-
-// -----
-
-func.func @tensor_map_c1(%a: memref<?x64xbf16>) {
-  // expected-error @below {{expected 2 sizes of the box, got 1}}
-  %0 = dsrt.tensor_map %a box [64] swizzle 128 : memref<?x64xbf16>
-  return
-}
-
-// -----
-
-func.func @tensor_map_c2(%a: memref<?x64xbf16>) {
-  // expected-error @below {{expected a swizzle of 0, 32, 64 or 128 bytes, got 100}}
-  %0 = dsrt.tensor_map %a box [64, 64] swizzle 100 : memref<?x64xbf16>
   return
 }
 
