@@ -34,12 +34,13 @@ module attributes {deepseek.source = ""} {
     %product = deepseek.scaled_linear %q, %s, %b_q, %b_s
         : (tensor<16x256xf8E4M3FN, #x>, tensor<16x2xf32>, tensor<256x256xf8E4M3FN, #w>, tensor<2x2xf32>) -> tensor<16x256xf32>
     check.expect_close %product, %y {atol = 4.2e-5 : f64} : tensor<16x256xf32>
-    // Both operands' scales in the other layout: the same bits.
+    // Both operands' scales in the other layout. (scale-layouts.mlir: the same bits,
+    // where the same kernel takes both.)
     %xg, %xgs = deepseek.quantize %a : (tensor<16x256xf32>) -> (tensor<16x256xf8E4M3FN, #xg>, tensor<2x16xf32>)
     %wg, %wgs = deepseek.requantize %b_q, %b_s : (tensor<256x256xf8E4M3FN, #w>, tensor<2x2xf32>) -> (tensor<256x256xf8E4M3FN, #wg>, tensor<2x2xf32>)
     %group_major = deepseek.scaled_linear %xg, %xgs, %wg, %wgs
         : (tensor<16x256xf8E4M3FN, #xg>, tensor<2x16xf32>, tensor<256x256xf8E4M3FN, #wg>, tensor<2x2xf32>) -> tensor<16x256xf32>
-    check.expect_eq %group_major, %product : tensor<16x256xf32>
+    check.expect_close %group_major, %y {atol = 4.2e-5 : f64} : tensor<16x256xf32>
     return
   }
 
@@ -68,7 +69,7 @@ module attributes {deepseek.source = ""} {
     %wg, %wgs = deepseek.requantize %b_q, %b_s : (tensor<160x192xf8E4M3FN, #w>, tensor<2x2xf32>) -> (tensor<160x192xf8E4M3FN, #wg>, tensor<2x2xf32>)
     %group_major = deepseek.scaled_linear %xg, %xgs, %wg, %wgs
         : (tensor<5x192xf8E4M3FN, #xg>, tensor<2x5xf32>, tensor<160x192xf8E4M3FN, #wg>, tensor<2x2xf32>) -> tensor<5x160xf32>
-    check.expect_eq %group_major, %product : tensor<5x160xf32>
+    check.expect_close %group_major, %y {atol = 4.8e-5 : f64} : tensor<5x160xf32>
     return
   }
 
@@ -97,7 +98,7 @@ module attributes {deepseek.source = ""} {
     %wg, %wgs = deepseek.requantize %b_q, %b_s : (tensor<128x128xf8E4M3FN, #w>, tensor<1x1xf32>) -> (tensor<128x128xf8E4M3FN, #wg>, tensor<1x1xf32>)
     %group_major = deepseek.scaled_linear %xg, %xgs, %wg, %wgs
         : (tensor<131x128xf8E4M3FN, #xg>, tensor<1x131xf32>, tensor<128x128xf8E4M3FN, #wg>, tensor<1x1xf32>) -> tensor<131x128xf32>
-    check.expect_eq %group_major, %product : tensor<131x128xf32>
+    check.expect_close %group_major, %y {atol = 9.3e-5 : f64} : tensor<131x128xf32>
     return
   }
 
@@ -126,7 +127,7 @@ module attributes {deepseek.source = ""} {
     %wg, %wgs = deepseek.requantize %b_q, %b_s : (tensor<640x640xf8E4M3FN, #w>, tensor<5x5xf32>) -> (tensor<640x640xf8E4M3FN, #wg>, tensor<5x5xf32>)
     %group_major = deepseek.scaled_linear %xg, %xgs, %wg, %wgs
         : (tensor<1x640xf8E4M3FN, #xg>, tensor<5x1xf32>, tensor<640x640xf8E4M3FN, #wg>, tensor<5x5xf32>) -> tensor<1x640xf32>
-    check.expect_eq %group_major, %product : tensor<1x640xf32>
+    check.expect_close %group_major, %y {atol = 6.6e-6 : f64} : tensor<1x640xf32>
     return
   }
 }
