@@ -33,21 +33,22 @@ struct DumpStage : PassWrapper<DumpStage, OperationPass<ModuleOp>> {
           stream << "\n";
         })))
       return signalPassFailure();
-    for (auto kernels : getOperation().getOps<ModuleOp>())
-      if (auto images =
-              kernels->getAttrOfType<ArrayAttr>(deepseek::kImagesAttr))
-        for (auto image : images.getAsRange<DictionaryAttr>())
-          if (failed(writePtx(image)))
-            return signalPassFailure();
+    for (auto kernels : getOperation().getOps<ModuleOp>()) {
+      FailureOr<SmallVector<deepseek::DeviceImage>> images =
+          deepseek::readImages(kernels);
+      if (failed(images))
+        return signalPassFailure();
+      for (const deepseek::DeviceImage &image : *images)
+        if (failed(writePtx(image)))
+          return signalPassFailure();
+    }
   }
 
   /// 7.device.mlir -> 7.device.sm_90a.ptx
-  LogicalResult writePtx(DictionaryAttr image) {
-    StringRef chip = image.getAs<StringAttr>("chip").getValue();
+  LogicalResult writePtx(const deepseek::DeviceImage &image) {
     StringRef stem = StringRef(file).drop_back(StringRef("mlir").size());
-    return write((stem + chip + ".ptx").str(), [&](raw_ostream &stream) {
-      stream << image.getAs<StringAttr>("ptx").getValue();
-    });
+    return write((stem + image.chip + ".ptx").str(),
+                 [&](raw_ostream &stream) { stream << image.ptx; });
   }
 
   LogicalResult write(StringRef name,

@@ -301,7 +301,6 @@ static ArtifactOptions artifactOptions(const char *argv0, ArtifactKind kind) {
   options.kind = kind;
   options.chip = hostChip();
   options.linker = linker;
-  options.findsSimulator = target != "host";
   options.runtimeDir = runtimeDir;
   if (runtimeDir.empty()) {
     llvm::SmallString<256> dir(

@@ -61,8 +61,8 @@ private:
                             Attribute bounds, Location where);
   LogicalResult mergeKernels();
   LogicalResult addDeviceTables(ModuleOp kernels);
-  LogicalResult addDeviceKernel(DictionaryAttr kernel, Location where);
-  LogicalResult addImage(DictionaryAttr image, Location where);
+  LogicalResult addDeviceKernel(Attribute row, Location where);
+  void addImage(const DeviceImage &image);
   void writeTables();
 
   int64_t intern(StringRef text);
@@ -183,12 +183,9 @@ void ModuleLowering::declareRuntime() {
   declare(kExpectFunction, i32, {pointer, pointer});
   if (!tables.device)
     return;
-  declare("dsrt_loaded_image", i64, {pointer});
-  declare("dsrt_launch", i32, {pointer, i64, pointer, pointer});
+  // Launchers come with declarations of what they call.
   declare(kCopyFunction, i32, {pointer, pointer, pointer, i64});
   declare(kConstantFunction, i32, {pointer, pointer, i64, pointer});
-  declare("dsrt_scratch", pointer, {pointer});
-  declare("dsrt_tensor_map", i32, {pointer, pointer, pointer});
 }
 
 //===----------------------------------------------------------------------===//
@@ -410,10 +407,6 @@ LogicalResult ModuleLowering::mergeKernels() {
     if (auto func = dyn_cast<LLVM::LLVMFuncOp>(op)) {
       if (!func.isExternal())
         func.setLinkage(LLVM::Linkage::Internal);
-      else if (module.lookupSymbol(func.getName())) {
-        func.erase(); // the host program has declared it
-        continue;
-      }
     } else if (!isa<LLVM::GlobalOp>(op)) {
       return op.emitOpError("is not legal in 'kernels' after stage 'device'");
     }
@@ -428,8 +421,10 @@ LogicalResult ModuleLowering::mergeKernels() {
 //===----------------------------------------------------------------------===//
 
 /// A row of the table of device functions.
-LogicalResult ModuleLowering::addDeviceKernel(DictionaryAttr kernel,
-                                              Location where) {
+LogicalResult ModuleLowering::addDeviceKernel(Attribute row, Location where) {
+  DictionaryAttr kernel = dyn_cast<DictionaryAttr>(row);
+  if (!kernel)
+    kernel = b.getDictionaryAttr({});
   auto name = kernel.getAs<StringAttr>("name");
   auto location = kernel.getAs<StringAttr>("location");
   auto block = kernel.getAs<DenseI64ArrayAttr>("block");
@@ -444,7 +439,7 @@ LogicalResult ModuleLowering::addDeviceKernel(DictionaryAttr kernel,
     return emitError(where) << "expected in '" << kDeviceKernelsAttr
                             << "' a name, a location, an image and three sizes "
                                "of blocks and clusters, got "
-                            << kernel;
+                            << row;
   deviceKernelRows.append(
       {intern(name.getValue()), intern(location.getValue()), image});
   llvm::append_range(deviceKernelRows, block.asArrayRef());
@@ -458,38 +453,29 @@ LogicalResult ModuleLowering::addDeviceKernel(DictionaryAttr kernel,
 }
 
 /// A record of the table of images, and the constants it points to.
-LogicalResult ModuleLowering::addImage(DictionaryAttr image, Location where) {
-  auto chip = image.getAs<StringAttr>("chip");
-  auto ptx = image.getAs<StringAttr>("ptx");
-  auto cubin = image.getAs<StringAttr>("cubin");
-  if (!chip || !ptx)
-    return emitError(where)
-           << "expected in '" << kImagesAttr << "' a chip and its ptx";
-  auto symbol = [](LLVM::GlobalOp global) -> Attribute {
-    return FlatSymbolRefAttr::get(global.getSymNameAttr());
+void ModuleLowering::addImage(const DeviceImage &image) {
+  auto makeBytes = [&](StringRef prefix, StringRef bytes) -> Attribute {
+    return FlatSymbolRefAttr::get(
+        makeString((prefix + image.chip).str(), bytes).getSymNameAttr());
   };
-  StringRef name = chip.getValue();
   images.push_back(
-      {symbol(makeString(("chip_" + name).str(), name)),
-       symbol(makeString((kPtxGlobalPrefix + name).str(), ptx.getValue())),
-       b.getI64IntegerAttr(ptx.size() + 1),
-       cubin ? symbol(makeString(("cubin_" + name).str(), cubin.getValue()))
-             : b.getUnitAttr(),
-       b.getI64IntegerAttr(cubin ? cubin.size() : 0)});
-  return success();
+      {makeBytes("chip_", image.chip), makeBytes(kPtxGlobalPrefix, image.ptx),
+       b.getI64IntegerAttr(image.ptx.size() + 1),
+       image.cubin ? makeBytes("cubin_", *image.cubin) : b.getUnitAttr(),
+       b.getI64IntegerAttr(image.cubin ? image.cubin->size() : 0)});
 }
 
 LogicalResult ModuleLowering::addDeviceTables(ModuleOp kernels) {
   if (auto bytes = kernels->getAttrOfType<IntegerAttr>(kScratchBytesAttr))
     scratchBytes = bytes.getInt();
-  if (auto list = kernels->getAttrOfType<ArrayAttr>(kImagesAttr))
-    for (Attribute image : list)
-      if (failed(addImage(cast<DictionaryAttr>(image), kernels.getLoc())))
-        return failure();
+  FailureOr<SmallVector<DeviceImage>> read = readImages(kernels);
+  if (failed(read))
+    return failure();
+  for (const DeviceImage &image : *read)
+    addImage(image);
   if (auto list = kernels->getAttrOfType<ArrayAttr>(kDeviceKernelsAttr))
     for (Attribute kernel : list)
-      if (failed(
-              addDeviceKernel(cast<DictionaryAttr>(kernel), kernels.getLoc())))
+      if (failed(addDeviceKernel(kernel, kernels.getLoc())))
         return failure();
   return success();
 }

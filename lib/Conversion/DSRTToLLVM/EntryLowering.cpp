@@ -9,6 +9,7 @@
 
 #include "lib/Conversion/DSRTToLLVM/EntryLowering.h"
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
 #include "dialects/DSRT/IR/DSRTDialect.h"
 #include "dsrt/abi.h"
 

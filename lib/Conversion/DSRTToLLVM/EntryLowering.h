@@ -31,9 +31,6 @@ struct ModuleTables {
   llvm::MapVector<StringAttr, int64_t> callSites;
 };
 
-/// The dtype code of dsrt/abi.h, or -1.
-int64_t getDtypeCode(Type element);
-
 /// Lowers a host function on memrefs to
 /// `name(call, args: dsrt_buffer[], results: dsrt_buffer[]) -> status`.
 /// Values are followed through the function as (address, sizes); there is one

@@ -8,6 +8,7 @@
 #include "deepseek/Target/Artifact/Artifact.h"
 
 #include "deepseek/Conversion/DSRTToLLVM.h"
+#include "lib/Target/Common/MachineCode.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -16,12 +17,9 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -265,39 +263,6 @@ static void recordFeatures(llvm::Module &module,
   global->eraseFromParent();
 }
 
-/// Optimizes all functions but those that say optnone: the host program.
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassInstrumentationCallbacks callbacks;
-  llvm::StandardInstrumentations instrumentations(module.getContext(),
-                                                  /*DebugLogging=*/false);
-  instrumentations.registerCallbacks(callbacks, &modules);
-  llvm::PassBuilder builder(&machine, llvm::PipelineTuningOptions(),
-                            std::nullopt, &callbacks);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(module, modules);
-}
-
-static llvm::Error emitMachineCode(llvm::Module &module,
-                                   llvm::TargetMachine &machine,
-                                   llvm::CodeGenFileType type,
-                                   llvm::raw_pwrite_stream &out) {
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, out, nullptr, type))
-    return llvm::createStringError(
-        "this machine's code generator cannot write such a file");
-  passes.run(module);
-  return llvm::Error::success();
-}
-
 //===----------------------------------------------------------------------===//
 // Linking
 //===----------------------------------------------------------------------===//
@@ -339,13 +304,14 @@ static llvm::Error runLinker(StringRef program, ArrayRef<StringRef> args) {
       line.empty() ? "it does not say why" : line.str().c_str());
 }
 
+/// `runpath`: a folder where the program finds libraries, or empty.
 static llvm::Error link(StringRef object, const ArtifactOptions &options,
-                        StringRef output) {
+                        StringRef output, StringRef runpath) {
   llvm::Expected<std::string> linker = findLinker(options.linker);
   if (!linker)
     return linker.takeError();
   std::string runtime = options.runtimeDir + "/libdsrt.a";
-  std::string runpath = "-Wl,-rpath," + options.runtimeDir;
+  std::string runpathFlag = ("-Wl,-rpath," + runpath).str();
   SmallVector<StringRef> args = {*linker, "-o", output, object};
   if (options.kind == ArtifactKind::Shared) {
     args.append({"-shared", "-Wl,-Bsymbolic", "-Wl,--as-needed"});
@@ -358,8 +324,8 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
     // The export lets the program be asked like a shared object.
     args.append({runtime, "-pie", "-static-libstdc++", "-static-libgcc",
                  "-lpthread", "-ldl", "-lm"});
-    if (options.findsSimulator)
-      args.push_back(runpath);
+    if (!runpath.empty())
+      args.push_back(runpathFlag);
   }
   // No time stamps, no random build id: same inputs, same bytes.
   args.append({"-Wl,--build-id=none", "-Wl,--gc-sections", "-s"});
@@ -370,15 +336,18 @@ static llvm::Error link(StringRef object, const ArtifactOptions &options,
 // PTX
 //===----------------------------------------------------------------------===//
 
+using Images = SmallVector<std::pair<StringRef, StringRef>>;
+
 /// Chips and their PTX, of a module of stage `device` or `llvm`.
-static SmallVector<std::pair<StringRef, StringRef>> getPtx(ModuleOp module) {
-  SmallVector<std::pair<StringRef, StringRef>> images;
-  for (auto kernels : module.getOps<ModuleOp>())
-    if (auto list = kernels->getAttrOfType<ArrayAttr>(kImagesAttr))
-      for (auto image : list.getAsRange<DictionaryAttr>())
-        if (auto chip = image.getAs<StringAttr>("chip"))
-          if (auto ptx = image.getAs<StringAttr>("ptx"))
-            images.emplace_back(chip, ptx);
+static llvm::Expected<Images> getPtx(ModuleOp module) {
+  Images images;
+  for (auto kernels : module.getOps<ModuleOp>()) {
+    FailureOr<SmallVector<DeviceImage>> read = readImages(kernels);
+    if (failed(read))
+      return llvm::createStringError("its images cannot be read");
+    for (const DeviceImage &image : *read)
+      images.emplace_back(image.chip, image.ptx);
+  }
   for (auto global : module.getOps<LLVM::GlobalOp>()) {
     StringRef name = global.getSymName();
     auto text = dyn_cast_or_null<StringAttr>(global.getValueOrNull());
@@ -390,17 +359,19 @@ static SmallVector<std::pair<StringRef, StringRef>> getPtx(ModuleOp module) {
 
 /// The PTX for `gpu`, or the only one.
 static llvm::Expected<StringRef> findPtx(ModuleOp module, StringRef gpu) {
-  auto images = getPtx(module);
-  if (images.empty())
+  llvm::Expected<Images> images = getPtx(module);
+  if (!images)
+    return images.takeError();
+  if (images->empty())
     return llvm::createStringError(
         "the module holds no PTX; compile it with target nvptx, to stage "
         "'device' or 'llvm'");
-  if (gpu.empty() && images.size() == 1)
-    return images.front().second;
-  for (auto [chip, ptx] : images)
+  if (gpu.empty() && images->size() == 1)
+    return images->front().second;
+  for (auto [chip, ptx] : *images)
     if (chip == gpu)
       return ptx;
-  std::string chips = llvm::join(llvm::make_first_range(images), ", ");
+  std::string chips = llvm::join(llvm::make_first_range(*images), ", ");
   return llvm::createStringError(
       (gpu.empty() ? "expected --chip to name one of the chips whose PTX the "
                      "module holds: "
@@ -452,7 +423,7 @@ static llvm::Error makeBytes(ModuleOp module, const ArtifactOptions &options,
   llvmModule->setDataLayout((*machine)->createDataLayout());
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
   recordFeatures(*llvmModule, **machine);
-  optimize(*llvmModule, **machine);
+  optimizeModule(*llvmModule, **machine);
 
   if (options.kind == ArtifactKind::LLVMIR) {
     llvmModule->print(stream, nullptr);
@@ -488,7 +459,12 @@ llvm::Error deepseek::writeArtifact(ModuleOp module,
   llvm::Expected<PendingFile> linked = PendingFile::create(path);
   if (!linked)
     return linked.takeError();
-  if (llvm::Error error = link(file->name(), options, linked->name()))
+  llvm::Expected<Images> images = getPtx(module);
+  if (!images)
+    return images.takeError();
+  // The simulator lies beside the runtime.
+  StringRef runpath = images->empty() ? "" : StringRef(options.runtimeDir);
+  if (llvm::Error error = link(file->name(), options, linked->name(), runpath))
     return error;
   return linked->keep();
 }

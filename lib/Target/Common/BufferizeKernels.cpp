@@ -38,8 +38,9 @@ static Value destinationOf(Value value) {
   return value;
 }
 
-/// A kernel has an out of the type of each result, after its inputs.
-static LogicalResult verifyOuts(func::FuncOp func) {
+LogicalResult deepseek::verifyKernelFunction(func::FuncOp func) {
+  if (func.isExternal() || !func.getBody().hasOneBlock())
+    return func.emitError("expected a kernel function with one block");
   ArrayRef<Type> arguments = func.getArgumentTypes();
   ArrayRef<Type> results = func.getResultTypes();
   if (results.size() <= arguments.size() &&
@@ -113,9 +114,7 @@ static LogicalResult dropResults(func::FuncOp func) {
 
 LogicalResult deepseek::bufferizeKernels(ModuleOp module) {
   for (func::FuncOp func : module.getOps<func::FuncOp>()) {
-    if (func.isExternal() || !func.getBody().hasOneBlock())
-      return func.emitError("expected a kernel function with one block");
-    if (failed(verifyOuts(func)))
+    if (failed(verifyKernelFunction(func)))
       return failure();
     prepareFunction(func);
   }

@@ -8,10 +8,9 @@
 
 #include "deepseek/Conversion/Passes.h"
 #include "deepseek/Target/Passes.h"
+#include "lib/Target/Common/Lowering.h"
 
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -33,16 +32,7 @@ void deepseek::buildHostDevicePipeline(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
 
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
-  kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(createConvertVectorToLLVMPass());
-  kernels.addPass(createConvertMathToLLVMPass());
-  kernels.addPass(createFinalizeMemRefToLLVMConversionPass());
-  kernels.addPass(createConvertControlFlowToLLVMPass());
-  kernels.addPass(createArithToLLVMConversionPass());
-  kernels.addPass(createConvertFuncToLLVMPass());
-  kernels.addPass(createReconcileUnrealizedCastsPass());
+  addLoweringToLLVM(kernels);
 }
 
 void deepseek::buildHostLLVMPipeline(OpPassManager &pm) {

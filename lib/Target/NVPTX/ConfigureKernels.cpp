@@ -37,7 +37,14 @@ parseEmitters(StringRef list) {
     if (llvm::none_of(all, [&](const KernelEmitter *emitter) {
           return emitter->getName() == name;
         }))
-      return llvm::createStringError("unknown emitter '" + name + "'");
+      return llvm::createStringError(
+          "unknown emitter '" + name + "', expected one or more of " +
+          llvm::join(llvm::map_range(all,
+                                     [](const KernelEmitter *emitter) {
+                                       return emitter->getName();
+                                     }),
+                     ", ") +
+          ", separated by commas");
   return SmallVector<const KernelEmitter *>(
       llvm::make_filter_range(all, [&](const KernelEmitter *emitter) {
         return names.empty() || llvm::is_contained(names, emitter->getName());
@@ -95,6 +102,8 @@ struct ConfigureKernels
       return signalPassFailure();
     }
     for (func::FuncOp kernel : getOperation().getOps<func::FuncOp>()) {
+      if (failed(verifyDeviceKernel(kernel)))
+        return signalPassFailure();
       NamedAttrList all(
           kernel->getAttrOfType<DictionaryAttr>(kConfigurationAttr));
       for (const Chip *chip : *parsed) {

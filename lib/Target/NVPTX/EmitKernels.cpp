@@ -167,6 +167,8 @@ LogicalResult KernelEmission::emitAll() {
 }
 
 LogicalResult KernelEmission::run() {
+  if (failed(verifyDeviceKernel(kernel)))
+    return failure();
   createLauncher();
   if (failed(emitAll()))
     return failure();

@@ -43,6 +43,10 @@ public:
                              LaunchBuilder &launch) const = 0;
 };
 
+/// A kernel function of tensors only, which all emitters may count on; anything
+/// else is an error on it.
+LogicalResult verifyDeviceKernel(func::FuncOp kernel);
+
 /// The integer parameter `name`, or failure with an error on `kernel` if it is
 /// missing or not within [low, high].
 FailureOr<int64_t> getParameter(func::FuncOp kernel, DictionaryAttr parameters,

@@ -1,5 +1,6 @@
 //===- Emitters.cpp - The list of emitters --------------------------------===//
 
+#include "lib/Target/Common/BufferizeKernels.h"
 #include "lib/Target/NVPTX/Kernels/Kernels.h"
 #include "lib/Target/NVPTX/Kernels/RowEmitters.h"
 
@@ -27,6 +28,15 @@ ArrayRef<const KernelEmitter *> deepseek::getKernelEmitters() {
       getFallbackEmitter(), // takes all, so it is the last
   };
   return emitters;
+}
+
+LogicalResult deepseek::verifyDeviceKernel(func::FuncOp kernel) {
+  for (Type type : kernel.getArgumentTypes())
+    if (!isa<RankedTensorType>(type))
+      return kernel.emitError()
+             << "expected the arguments of kernel '" << kernel.getName()
+             << "' to be ranked tensors, got " << type;
+  return verifyKernelFunction(kernel);
 }
 
 FailureOr<int64_t> deepseek::getParameter(func::FuncOp kernel,

@@ -429,8 +429,8 @@ Val KernelBuilder::blockReduce(Val value, bool isMax) {
   barrier();
   // A lane for each warp; the others have the first's, or 0 in a sum.
   Val isWarp = lane() < i32(warps);
-  Val total = load(value.getType(),
-                   at(slots, select(isWarp, lane(), i32(0)) * bytes));
+  Val total =
+      load(value.getType(), at(slots, select(isWarp, lane(), i32(0)) * bytes));
   return overWarp(isMax ? total
                         : select(isWarp, total, constantLike(total, 0)));
 }

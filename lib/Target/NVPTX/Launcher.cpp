@@ -5,6 +5,7 @@
 #include "lib/Target/NVPTX/DebugLocations.h"
 #include "lib/Target/NVPTX/KernelBuilder.h"
 
+#include "deepseek/Conversion/DSRTToLLVM.h"
 #include "dsrt/abi.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -104,18 +105,6 @@ Value LaunchBuilder::scratch(int64_t bytes) {
       .getResult();
 }
 
-static int64_t dtypeOf(Type element) {
-  if (element.isF32())
-    return DSRT_F32;
-  if (element.isBF16())
-    return DSRT_BF16;
-  if (element.isF16())
-    return DSRT_F16;
-  if (isa<Float8E5M2Type>(element))
-    return DSRT_F8E5M2;
-  return DSRT_F8E4M3;
-}
-
 Value LaunchBuilder::tensorMap(const TensorMap &map) {
   auto bytes = [&](int64_t size) {
     return LLVM::LLVMArrayType::get(getI8Type(), size);
@@ -127,7 +116,7 @@ Value LaunchBuilder::tensorMap(const TensorMap &map) {
                           at(record, i64(static_cast<int64_t>(offset))));
   };
   store(offsetof(dsrt_tensor_map_desc, address), map.address);
-  store(offsetof(dsrt_tensor_map_desc, dtype), i64(dtypeOf(map.element)));
+  store(offsetof(dsrt_tensor_map_desc, dtype), i64(getDtypeCode(map.element)));
   store(offsetof(dsrt_tensor_map_desc, rank), i64(map.sizes.size()));
   for (size_t dim = 0; dim < 5; ++dim) {
     bool used = dim < map.sizes.size();

@@ -7,11 +7,11 @@
 #include "deepseek/Target/NVPTX/Pipelines.h"
 
 #include "deepseek/Target/Passes.h"
+#include "lib/Target/Common/Lowering.h"
 #include "lib/Target/NVPTX/AssembleKernels.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -29,17 +29,9 @@ void deepseek::buildNVPTXDevicePipeline(OpPassManager &pm,
 
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
-  // On the outer module: some of these refuse to run on a gpu.module.
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
-  kernels.addPass(createSCFToControlFlowPass());
   kernels.addNestedPass<gpu::GPUModuleOp>(createConvertNVVMToLLVMPass());
-  kernels.addPass(createConvertMathToLLVMPass());
-  kernels.addPass(createFinalizeMemRefToLLVMConversionPass());
-  kernels.addPass(createConvertControlFlowToLLVMPass());
-  kernels.addPass(createArithToLLVMConversionPass());
-  kernels.addPass(createConvertFuncToLLVMPass());
-  kernels.addPass(createReconcileUnrealizedCastsPass());
+  // On the outer module: some of these refuse to run on a gpu.module.
+  addLoweringToLLVM(kernels);
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createNVPTXSerializeKernels());

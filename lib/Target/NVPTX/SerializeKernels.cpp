@@ -9,6 +9,7 @@
 #include "deepseek/Conversion/DSRTToLLVM.h"
 #include "deepseek/Target/NVPTX/Chips.h"
 #include "deepseek/Target/Passes.h"
+#include "lib/Target/Common/MachineCode.h"
 #include "lib/Target/NVPTX/DebugLocations.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -19,10 +20,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/Instructions.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -67,21 +66,6 @@ void markAssemblyConvergent(llvm::Module &module) {
             call->setConvergent();
 }
 
-void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(module, modules);
-}
-
 llvm::Expected<std::string> translate(gpu::GPUModuleOp module,
                                       const Chip &chip) {
   auto machine = createMachine(chip);
@@ -95,14 +79,12 @@ llvm::Expected<std::string> translate(gpu::GPUModuleOp module,
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setDataLayout((*machine)->createDataLayout());
   markAssemblyConvergent(*llvmModule);
-  optimize(*llvmModule, **machine);
+  optimizeModule(*llvmModule, **machine);
   llvm::SmallVector<char, 0> text;
   llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr,
-                                      llvm::CodeGenFileType::AssemblyFile))
-    return llvm::createStringError("LLVM's NVPTX target writes no text");
-  passes.run(*llvmModule);
+  if (llvm::Error error = emitMachineCode(
+          *llvmModule, **machine, llvm::CodeGenFileType::AssemblyFile, stream))
+    return std::move(error);
   return std::string(text.data(), text.size());
 }
 

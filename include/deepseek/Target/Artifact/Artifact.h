@@ -25,10 +25,9 @@ struct ArtifactOptions {
   std::string chip = "native";
   /// Of PTX: whose ("sm_90a"); empty: the only one that there is.
   std::string gpu;
-  /// Folder of libdsrt.a, for executables.
+  /// Folder of libdsrt.a, for executables; those for GPUs look for the simulator
+  /// there when they run.
   std::string runtimeDir;
-  /// Executables for GPUs: whether they look there for the simulator too.
-  bool findsSimulator = false;
   /// C++ compiler driver that links; empty: the first of clang++-22, clang++,
   /// c++.
   std::string linker;
