@@ -131,8 +131,7 @@ public:
     FailureOr<int64_t> threads = getThreads(kernel, parameters, "threads");
     if (failed(threads))
       return failure();
-    Type global = KernelBuilder::globalType(kernel.getContext());
-    KernelBuilder k(launch, "", {global, global}, *threads);
+    KernelBuilder k(launch, "", getDataTypes(kernel), *threads);
     startDependent(k);
     Val row = k.blockId(0);
     Val best = Scan(k, getLogits(getOnlyOp<ArgmaxOp>(kernel)), row).run();
@@ -140,8 +139,7 @@ public:
       k.store(k.toI32(best) ^ k.i32(-1), k.at(k.param(1), k.toI64(row) * 4));
     });
     Value one = launch.i64(1);
-    launch.launch(k, {launch.size(0, 0), one, one},
-                  {launch.data(0), launch.data(1)});
+    launch.launch(k, {launch.size(0, 0), one, one}, getData(launch));
     return success();
   }
 };

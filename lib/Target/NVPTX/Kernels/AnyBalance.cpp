@@ -133,17 +133,13 @@ public:
     if (failed(threads))
       return failure();
     auto op = getOnlyOp<OpT>(kernel);
-    unsigned arguments = kernel.getNumArguments();
-    SmallVector<Type> types(arguments,
-                            KernelBuilder::globalType(kernel.getContext()));
+    SmallVector<Type> types = getDataTypes(kernel);
     types.push_back(launch.getI32Type());
     KernelBuilder k(launch, "", types, *threads);
     startDependent(k);
     emitOp(k, op);
     Extent extent = getExtent(launch, op, *threads);
-    SmallVector<Value> values;
-    for (unsigned i = 0; i < arguments; ++i)
-      values.push_back(launch.data(i));
+    SmallVector<Value> values = getData(launch);
     values.push_back(launch.toI32(extent.count));
     Value one = launch.i64(1);
     launch.launch(k, {extent.ctas, one, one}, values);

@@ -209,21 +209,15 @@ public:
     if (failed(threads))
       return failure();
     BlockProblem problem = *BlockProblem::analyze(kernel);
-    unsigned arguments = kernel.getNumArguments();
-    SmallVector<Type> types(arguments,
-                            KernelBuilder::globalType(kernel.getContext()));
-    KernelBuilder k(launch, "", types, *threads);
+    KernelBuilder k(launch, "", getDataTypes(kernel), *threads);
     startDependent(k);
     BlockWriter(k, problem).run();
-    SmallVector<Value> values;
-    for (unsigned i = 0; i < arguments; ++i)
-      values.push_back(launch.data(i));
     const ScaledBlocks &blocks = problem.newScales;
     launch.launch(k,
                   {launch.i64(blocks.blockRows()),
                    launch.i64(blocks.blockColumns()),
                    launch.i64(blocks.matrices)},
-                  values);
+                  getData(launch));
     return success();
   }
 };

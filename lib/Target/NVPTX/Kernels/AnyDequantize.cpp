@@ -106,23 +106,17 @@ public:
     if (failed(threads))
       return failure();
     DequantizeProblem problem = *DequantizeProblem::analyze(kernel);
-    unsigned arguments = kernel.getNumArguments();
-    SmallVector<Type> types(arguments,
-                            KernelBuilder::globalType(kernel.getContext()));
-    KernelBuilder k(launch, "", types, *threads);
+    KernelBuilder k(launch, "", getDataTypes(kernel), *threads);
     startDependent(k);
     Val number = k.toI64(k.blockId(0)) * *threads + k.toI64(k.threadId());
     k.ifThen(number < k.i64(problem.countVectors()),
              [&] { emitVector(k, problem, number); });
-    SmallVector<Value> values;
-    for (unsigned i = 0; i < arguments; ++i)
-      values.push_back(launch.data(i));
     Value one = launch.i64(1);
     launch.launch(
         k,
         {launch.i64(llvm::divideCeil(problem.countVectors(), *threads)), one,
          one},
-        values);
+        getData(launch));
     return success();
   }
 };

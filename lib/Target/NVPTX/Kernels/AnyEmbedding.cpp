@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Target/NVPTX/KernelBuilder.h"
 #include "lib/Target/NVPTX/Kernels/Kernels.h"
+#include "lib/Target/NVPTX/Kernels/SimpleKernel.h"
 
 #include "dialects/DeepSeek/IR/DeepSeekDialect.h"
 
@@ -17,20 +17,12 @@ namespace {
 
 constexpr int64_t kVectorBytes = 16;
 
-/// The op, if it is all that the kernel does.
-EmbeddingOp getOnlyOp(func::FuncOp kernel) {
-  Block &body = kernel.getBody().front();
-  if (!llvm::hasNItems(body, 2))
-    return {};
-  return dyn_cast<EmbeddingOp>(body.front());
-}
-
 class EmbeddingEmitter : public KernelEmitter {
 public:
   StringRef getName() const override { return "any_embedding"; }
 
   bool match(func::FuncOp kernel, const Chip &) const override {
-    EmbeddingOp op = getOnlyOp(kernel);
+    auto op = getOnlyOp<EmbeddingOp>(kernel);
     return op && getRowBytes(kernel) % kVectorBytes == 0 &&
            getElementTypeOrSelf(op.getTable().getType()) ==
                getElementTypeOrSelf(op->getResult(0).getType());
@@ -47,18 +39,20 @@ public:
 
   LogicalResult emit(func::FuncOp kernel, DictionaryAttr parameters,
                      LaunchBuilder &launch) const override {
-    FailureOr<int64_t> threads =
-        getParameter(kernel, parameters, "threads", 32, 1024);
+    FailureOr<int64_t> threads = getThreads(kernel, parameters, "threads");
     if (failed(threads))
       return failure();
     int64_t rowBytes = getRowBytes(kernel);
-    Type global = KernelBuilder::globalType(kernel.getContext());
-    KernelBuilder k(launch, "", {global, global, global}, *threads);
+    auto op = getOnlyOp<EmbeddingOp>(kernel);
+    unsigned tokens = getArgument(op.getTokens());
+    KernelBuilder k(launch, "", getDataTypes(kernel), *threads);
     Val token =
-        k.loadConstant(k.getI32Type(), k.at(k.param(0), k.blockId(0) * 4));
+        k.loadConstant(k.getI32Type(), k.at(k.param(tokens), k.blockId(0) * 4));
     // Tables may have 2^32 bytes and more.
-    Val source = k.at(k.param(1), k.toI64(token) * rowBytes);
-    Val target = k.at(k.param(2), k.toI64(k.blockId(0)) * rowBytes);
+    Val source =
+        k.at(k.param(getArgument(op.getTable())), k.toI64(token) * rowBytes);
+    Val target =
+        k.at(k.param(getOut(kernel, 0)), k.toI64(k.blockId(0)) * rowBytes);
     auto vector = VectorType::get(4, k.getI32Type());
     k.forLoop(k.threadId() * kVectorBytes, k.i32(rowBytes),
               k.i32(*threads * kVectorBytes), [&](Val offset) {
@@ -67,14 +61,14 @@ public:
                 k.store(piece, k.at(target, offset), kVectorBytes);
               });
     Value one = launch.i64(1);
-    launch.launch(k, {launch.size(0, 0), one, one},
-                  {launch.data(0), launch.data(1), launch.data(2)});
+    launch.launch(k, {launch.size(tokens, 0), one, one}, getData(launch));
     return success();
   }
 
 private:
   static int64_t getRowBytes(func::FuncOp kernel) {
-    auto table = cast<RankedTensorType>(kernel.getArgumentTypes()[1]);
+    auto table = cast<RankedTensorType>(
+        getOnlyOp<EmbeddingOp>(kernel).getTable().getType());
     return table.getDimSize(1) * table.getElementTypeBitWidth() / 8;
   }
 };

@@ -116,10 +116,9 @@ LogicalResult RowsEmitter::emit(func::FuncOp kernel, DictionaryAttr parameters,
     return failure();
   int64_t threads = shape->first, rowsPerCta = shape->second;
 
-  MLIRContext *context = kernel.getContext();
   unsigned arguments = kernel.getNumArguments();
-  SmallVector<Type> types(arguments, KernelBuilder::globalType(context));
-  types.push_back(IntegerType::get(context, 32));
+  SmallVector<Type> types = getDataTypes(kernel);
+  types.push_back(launch.getI32Type());
   KernelBuilder k(launch, "", types, threads * rowsPerCta);
   startDependent(k);
   Val count = k.param(arguments);
@@ -138,9 +137,7 @@ LogicalResult RowsEmitter::emit(func::FuncOp kernel, DictionaryAttr parameters,
   }
 
   Value size = launch.size(rows.getRowsArgument(), 0), one = launch.i64(1);
-  SmallVector<Value> values;
-  for (unsigned i = 0; i < arguments; ++i)
-    values.push_back(launch.data(i));
+  SmallVector<Value> values = getData(launch);
   values.push_back(launch.toI32(size));
   launch.launch(k, {launch.ceilDiv(size, rowsPerCta), one, one}, values);
   return success();

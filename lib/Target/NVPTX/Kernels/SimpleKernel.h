@@ -42,6 +42,18 @@ getThreads(func::FuncOp kernel, DictionaryAttr parameters, StringRef name) {
   return threads;
 }
 
+/// Parameters for the data of all of the kernel's arguments, and their values.
+inline SmallVector<Type> getDataTypes(func::FuncOp kernel) {
+  return SmallVector<Type>(kernel.getNumArguments(),
+                           KernelBuilder::globalType(kernel.getContext()));
+}
+inline SmallVector<Value> getData(LaunchBuilder &launch) {
+  SmallVector<Value> values;
+  for (unsigned i = 0; i < launch.getKernel().getNumArguments(); ++i)
+    values.push_back(launch.data(i));
+  return values;
+}
+
 /// Programmatic dependent launch, where the chip has it: waits for the kernels
 /// ahead, and lets the next one start. Before memory is touched.
 inline void startDependent(KernelBuilder &k) {
