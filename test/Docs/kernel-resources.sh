@@ -15,7 +15,7 @@ none has run on a GPU yet.
 PAGE
 # table MODEL CHIP
 table() {
-  printf '\n## %s, %s\n\n' "$2" "$1"
+  printf '\n## %s, %s\n\n' "$1" "$2"
   ds-compile "$configs/$1/config.json" --weights=seed:1 --target=nvptx --chip=$2 \
     --cubin --emit=object -o /dev/null 2>&1 | grep -e '^|' -e '^ptxas:'
 }
